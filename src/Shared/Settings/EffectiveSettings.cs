@@ -1,0 +1,143 @@
+using MassDpo.Shared.Settings.Hocon;
+
+namespace MassDpo.Shared.Settings;
+
+/// <summary>
+/// All effective settings. Layers, each over the one before: <c>reference.conf</c>, a file, the environment, assignments, flags. A setting that
+/// <c>reference.conf</c> does not have is an error; the block <c>akka</c> alone is handed on as it stands.
+/// </summary>
+public sealed class EffectiveSettings
+{
+    private const string HandedOn = "akka";
+
+    private readonly HoconObject _values;
+    private readonly HashSet<string> _read = new(StringComparer.Ordinal);
+
+    private EffectiveSettings(HoconObject values) => _values = values;
+
+    /// <summary>Every setting that there is, with its default.</summary>
+    public static HoconObject Reference { get; } = LoadReference();
+
+    /// <summary>Puts the layers together.</summary>
+    /// <param name="file">a HOCON file; null: none</param>
+    /// <param name="environment">variables; those that begin with <c>MASSDPO__</c> count</param>
+    /// <param name="assignments"><c>key=value</c>, as after <c>--set</c></param>
+    /// <param name="flags">key, value and the flag's name for messages</param>
+    /// <exception cref="HoconException">a malformed value, or an unknown setting; the message has file, line and key</exception>
+    public static EffectiveSettings Load(string? file, IEnumerable<KeyValuePair<string, string>> environment, IEnumerable<string> assignments,
+        IEnumerable<(string Key, string Value, string Flag)> flags)
+    {
+        var layers = new List<HoconDocument>();
+        if (file is not null)
+            layers.Add(HoconDocument.Load(file));
+        // PREFIX alone is no setting, and neither is the variable that names the reference data of tests: it has no double underscore.
+        layers.Add(HoconDocument.FromEnvironment(Reference, environment));
+        layers.AddRange(assignments.Select(assignment => HoconDocument.FromAssignment(assignment)));
+        layers.AddRange(flags.Select(flag => HoconDocument.FromPlainText(flag.Key, flag.Value, flag.Flag)));
+        var merged = layers.Aggregate(ReferenceDocument(), (below, layer) => layer.WithFallback(below));
+        var values = merged.Resolve();
+        foreach (var (path, value) in values.Paths())
+            if (Reference.Find(path) is null && !path.StartsWith(HandedOn + ".", StringComparison.Ordinal))
+                throw new HoconException(value.Origin, path, "found a setting that does not exist", Suggestion(path));
+        return new EffectiveSettings(values);
+    }
+
+    /// <summary>The settings read so far.</summary>
+    public IReadOnlySet<string> Read => _read;
+
+    /// <summary>All settings but the handed-on block, in order, with their effective values as text.</summary>
+    public IEnumerable<KeyValuePair<string, string>> Effective =>
+        Reference.Paths().Select(entry => KeyValuePair.Create(entry.Path, _values.GetString(entry.Path)));
+
+    /// <exception cref="HoconException">not one of the choices</exception>
+    public T Choice<T>(string key, IReadOnlyDictionary<string, T> choices)
+    {
+        var text = Text(key);
+        return choices.TryGetValue(text, out var chosen) ? chosen : throw Outside(key, $"'{text}'", $"write one of: {string.Join(", ", choices.Keys)}");
+    }
+
+    public string Text(string key) => _values.GetString(Note(key));
+
+    public bool Flag(string key) => _values.GetBoolean(Note(key));
+
+    /// <exception cref="HoconException">no whole number, or outside the range</exception>
+    public int Integer(string key, int least, int most = int.MaxValue)
+    {
+        var value = _values.GetInt32(Note(key));
+        return value >= least && value <= most ? value : throw OutOfRange(key, value, least, most);
+    }
+
+    /// <exception cref="HoconException">no whole number, or outside the range</exception>
+    public long Long(string key, long least, long most = long.MaxValue)
+    {
+        var value = _values.GetInt64(Note(key));
+        return value >= least && value <= most ? value : throw OutOfRange(key, value, least, most);
+    }
+
+    /// <exception cref="HoconException">no number, or outside the range</exception>
+    public double Number(string key, double least, double most)
+    {
+        var value = _values.GetDouble(Note(key));
+        return value >= least && value <= most ? value : throw OutOfRange(key, value, least, most);
+    }
+
+    /// <exception cref="HoconException">no duration, or outside the range</exception>
+    public TimeSpan Duration(string key, TimeSpan least, TimeSpan most)
+    {
+        var value = _values.GetDuration(Note(key));
+        return value >= least && value <= most ? value : throw OutOfRange(key, value, least, most);
+    }
+
+    /// <summary>In bytes.</summary>
+    /// <exception cref="HoconException">no size, or outside the range</exception>
+    public long Size(string key, long least, long most)
+    {
+        var value = _values.GetSizeInBytes(Note(key));
+        return value >= least && value <= most ? value : throw OutOfRange(key, value, least, most);
+    }
+
+    /// <summary>An error about a setting's value, naming where it was set.</summary>
+    public HoconException Outside(string key, string found, string remedy) => new(_values.GetValue(key).Origin, key, $"found {found}", remedy);
+
+    private HoconException OutOfRange<T>(string key, T value, T least, T most) =>
+        Outside(key, FormattableString.Invariant($"{value}"), FormattableString.Invariant($"write a value from {least} to {most}"));
+
+    private string Note(string key)
+    {
+        lock (_read)
+            _read.Add(key);
+        return key;
+    }
+
+    private static string Suggestion(string path)
+    {
+        var last = path[(path.LastIndexOf('.') + 1)..];
+        var near = Reference.Paths().Select(entry => entry.Path)
+            .Where(known => known.EndsWith("." + last, StringComparison.Ordinal) || Distance(known, path) <= 2).ToList();
+        return near.Count > 0 ? $"did you mean {string.Join(" or ", near)}?" : "see hocon/reference.conf for all settings";
+    }
+
+    // Levenshtein's distance, for a typing error or two.
+    private static int Distance(string a, string b)
+    {
+        var row = Enumerable.Range(0, b.Length + 1).ToArray();
+        for (var i = 1; i <= a.Length; i++)
+        {
+            var diagonal = row[0];
+            row[0] = i;
+            for (var j = 1; j <= b.Length; j++)
+                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)));
+        }
+        return row[^1];
+    }
+
+    private static HoconObject LoadReference() => ReferenceDocument().Resolve();
+
+    private static HoconDocument ReferenceDocument()
+    {
+        using var stream = typeof(EffectiveSettings).Assembly.GetManifestResourceStream("reference.conf")!;
+        using var memory = new MemoryStream();
+        stream.CopyTo(memory);
+        return HoconDocument.Parse(memory.ToArray(), "reference.conf");
+    }
+}
