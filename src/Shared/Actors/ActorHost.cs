@@ -1,0 +1,184 @@
+using Microsoft.Extensions.Logging;
+
+namespace MassDpo.Shared.Actors;
+
+/// <summary>
+/// Runs actors: gives each a mailbox and a place to run, restarts one that throws after a growing pause, and stops all with the reason when one fails
+/// too often. What differs between hosts is where the loops run and whose clock they see.
+/// </summary>
+public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly TaskCompletionSource _failure = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<Task> _loops = [];
+    private readonly ILogger _logger = logger;
+    private int _restarts;
+
+    public TimeProvider Clock { get; } = clock;
+
+    /// <summary>Never completes but with the exception of the actor that was given up.</summary>
+    public Task Failure => _failure.Task;
+
+    /// <summary>How often an actor was restarted.</summary>
+    public int Restarts => Volatile.Read(ref _restarts);
+
+    /// <summary>Starts an actor. <paramref name="create"/> runs again for each restart.</summary>
+    public IActorRef<TMessage> Spawn<TMessage>(string name, Func<IActorContext<TMessage>, Actor<TMessage>> create, ActorOptions? options = null)
+    {
+        options ??= new ActorOptions();
+        var cell = new Cell<TMessage>(this, name, create, options);
+        lock (_loops)
+            _loops.Add(Run(name, options.Dispatch, cell.RunAsync));
+        return cell;
+    }
+
+    /// <summary>Stops all actors, each after the message it is at, and waits for them.</summary>
+    public async ValueTask StopAsync()
+    {
+        _stopping.Cancel();
+        Task[] loops;
+        lock (_loops)
+            loops = [.. _loops];
+        await Task.WhenAll(loops);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        _stopping.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Runs an actor's loop where this host runs such loops.</summary>
+    protected abstract Task Run(string name, Dispatch dispatch, Func<Task> loop);
+
+    private void Fail(Exception reason)
+    {
+        _failure.TrySetException(reason);
+        // Who only stops the host must not be told of an unobserved exception.
+        _ = _failure.Task.Exception;
+        _stopping.Cancel();
+    }
+
+    private sealed class Cell<TMessage>(ActorHost host, string name, Func<IActorContext<TMessage>, Actor<TMessage>> create, ActorOptions options)
+        : IActorRef<TMessage>
+    {
+        private readonly Mailbox<TMessage> _mailbox = new(options.MailboxCapacity);
+
+        public string Name => name;
+
+        public ValueTask Tell(TMessage message, CancellationToken cancellation = default) => _mailbox.Tell(message, cancellation);
+
+        public void Post(TMessage message) => _mailbox.Post(message);
+
+        public async Task RunAsync()
+        {
+            var stopping = host._stopping.Token;
+            var failuresInARow = 0;
+            for (var incarnation = 1; ; incarnation++)
+            {
+                Context? context = null;
+                Actor<TMessage>? actor = null;
+                try
+                {
+                    context = new Context(this, host.Clock, incarnation);
+                    actor = create(context);
+                    await actor.StartAsync(stopping);
+                    while (true)
+                    {
+                        stopping.ThrowIfCancellationRequested();
+                        await actor.ReceiveAsync(await _mailbox.Take(stopping), stopping);
+                        failuresInARow = 0;
+                    }
+                }
+                catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+                {
+                    await EndAsync(actor, context);
+                    break;
+                }
+                catch (Exception e)
+                {
+                    await EndAsync(actor, context);
+                    failuresInARow++;
+                    if (e is FatalActorException || failuresInARow > options.MaxRestarts)
+                    {
+                        host.Fail(e is FatalActorException ? e : new ActorFailedException(name, failuresInARow, e));
+                        break;
+                    }
+                    var pause = Backoff(failuresInARow);
+                    host._logger.LogWarning(e, "actor {Actor} failed and restarts in {Pause}: {Reason}", name, pause, e.Message);
+                    Interlocked.Increment(ref host._restarts);
+                    try
+                    {
+                        await Task.Delay(pause, host.Clock, stopping);
+                    }
+                    catch (OperationCanceledException)
+                    {
+                        break;
+                    }
+                }
+            }
+            _mailbox.Close();
+        }
+
+        private static async ValueTask EndAsync(Actor<TMessage>? actor, Context? context)
+        {
+            context?.Dispose();
+            if (actor is not null)
+                await actor.StopAsync();
+        }
+
+        private TimeSpan Backoff(int failures)
+        {
+            var factor = Math.Pow(2, Math.Min(failures - 1, 30));
+            return TimeSpan.FromTicks((long)Math.Min(options.MinBackoff.Ticks * factor, options.MaxBackoff.Ticks));
+        }
+
+        private sealed class Context(Cell<TMessage> cell, TimeProvider clock, int incarnation) : IActorContext<TMessage>, IDisposable
+        {
+            private readonly Lock _lock = new();
+            private readonly HashSet<ITimer> _timers = [];
+            private bool _ended;
+
+            public IActorRef<TMessage> Self => cell;
+
+            public int Incarnation => incarnation;
+
+            public TimeProvider Clock => clock;
+
+            public IDisposable Schedule(TimeSpan due, TMessage message)
+            {
+                // The callback needs the timer itself, which exists only after it was made: it starts stopped.
+                ITimer? timer = null;
+                timer = clock.CreateTimer(_ => Fire(timer!, message), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                lock (_lock)
+                    _timers.Add(timer);
+                timer.Change(due, Timeout.InfiniteTimeSpan);
+                return timer;
+            }
+
+            private void Fire(ITimer timer, TMessage message)
+            {
+                lock (_lock)
+                {
+                    if (_ended)
+                        return;
+                    _timers.Remove(timer);
+                }
+                timer.Dispose();
+                cell.Post(message);
+            }
+
+            public void Dispose()
+            {
+                lock (_lock)
+                {
+                    _ended = true;
+                    foreach (var timer in _timers)
+                        timer.Dispose();
+                    _timers.Clear();
+                }
+            }
+        }
+    }
+}

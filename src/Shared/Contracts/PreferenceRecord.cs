@@ -1,0 +1,64 @@
+using System.Text.Json;
+
+namespace MassDpo.Shared.Contracts;
+
+/// <summary>How the prompt of a record is given, which decides how its responses are read.</summary>
+public enum PromptForm
+{
+    /// <summary>Text; the responses are its continuations.</summary>
+    Text,
+    /// <summary>A history of items; the responses are single items, one token each, without an end token.</summary>
+    History,
+}
+
+/// <summary>What comes before the responses: a text, or a history of items (oldest first).</summary>
+public sealed record Prompt(PromptForm Form, string Text, IReadOnlyList<string> Items)
+{
+    public static Prompt OfText(string text) => new(PromptForm.Text, text, []);
+
+    public static Prompt OfHistory(IReadOnlyList<string> items) => new(PromptForm.History, "", items);
+}
+
+/// <summary>
+/// One preference: a prompt, the preferred response and a pool of rejected ones. Immutable.
+/// </summary>
+public sealed record PreferenceRecord
+{
+    /// <summary>The record's own id; null until a position gives it one.</summary>
+    public string? Id { get; init; }
+
+    public required Prompt Prompt { get; init; }
+
+    /// <summary>The candidates' texts or items; index 0 is the chosen one.</summary>
+    public required IReadOnlyList<string> Candidates { get; init; }
+
+    /// <summary>A reward per candidate, in the candidates' order; NaN where unknown. Null: none given.</summary>
+    public IReadOnlyList<double>? Rewards { get; init; }
+
+    /// <summary>Log-probabilities under the user's own reference, in the candidates' order; NaN where unknown. Null: none given.</summary>
+    public IReadOnlyList<double>? ReferenceLogps { get; init; }
+
+    /// <summary>Whether the rejected ones are in order of preference, best first.</summary>
+    public bool Ranked { get; init; }
+
+    /// <summary>The record's <c>meta</c>, as it came.</summary>
+    public JsonElement? Meta { get; init; }
+
+    /// <summary>Fields that no rule speaks of, as they came: <c>{"name": value}</c> as JSON text. Null: none.</summary>
+    public string? UnknownFields { get; init; }
+}
+
+/// <summary>Where a record came from, for messages and dead letters: line numbers count from 1.</summary>
+/// <param name="File">a file's path, a topic and partition, or the name of a source</param>
+/// <param name="Line">line in the file; 0 where there are no lines</param>
+/// <param name="Raw">the bytes as they came, cut at <see cref="RawLimit"/></param>
+/// <param name="RawLength">how many bytes there were before the cut</param>
+/// <param name="RawHash">hash of all of them</param>
+public sealed record RecordOrigin(string File, long Line, ReadOnlyMemory<byte> Raw, long RawLength, string RawHash)
+{
+    /// <summary>Bytes of a record kept beside it, for dead letters.</summary>
+    public const int RawLimit = 4096;
+
+    public static RecordOrigin Of(string file, long line, ReadOnlySpan<byte> raw) =>
+        new(file, line, raw[..Math.Min(raw.Length, RawLimit)].ToArray(), raw.Length, ContentHash.Of(raw));
+}

@@ -1,0 +1,38 @@
+namespace MassDpo.Shared.Links;
+
+/// <summary>
+/// Joins the learner with all others: slots and their leases, settled and dead positions, the epoch. One learner owns the epoch; the newest epoch
+/// wins and an older learner is fenced: it hears why, and what it announces goes nowhere.
+/// </summary>
+public interface IControlLink
+{
+    /// <summary>
+    /// Claims an epoch for a learner. <paramref name="deliver"/> gets the messages of all members, in order per member, also those sent while there was
+    /// no learner; it holds a sender back while it has no room. <paramref name="fenced"/> is called once, with the reason, when a newer epoch is claimed.
+    /// </summary>
+    /// <exception cref="ClaimRefusedException">the epoch is not newer than the one that holds, or its checkpoint is older than what was published and the claim is not forced</exception>
+    ValueTask<IControlAuthority> ClaimAsync(EpochClaim claim, Func<ControlMessage, CancellationToken, ValueTask> deliver, Action<string> fenced,
+        CancellationToken cancellation);
+
+    /// <summary>
+    /// Joins as a member. <paramref name="deliver"/> gets, first of all, the <see cref="EpochOpened"/> that holds, if one does, then every notice of that
+    /// and newer epochs, in order. It must not block. Disposing the result leaves.
+    /// </summary>
+    IDisposable Join(string member, Action<ControlNotice> deliver);
+
+    /// <summary>Sends to the learner, now or as soon as there is one.</summary>
+    ValueTask SendAsync(ControlMessage message, CancellationToken cancellation);
+}
+
+/// <summary>A learner's hold on its epoch; disposing it gives the link up, so that what members send waits for the next learner.</summary>
+public interface IControlAuthority : IDisposable
+{
+    /// <summary>Tells all members. Never blocks; goes nowhere once fenced.</summary>
+    void Announce(ControlNotice notice);
+}
+
+/// <summary>What a learner claims an epoch with: the version and hash of the checkpoint that it starts from.</summary>
+public sealed record EpochClaim(long Epoch, long Version, string Hash, bool Forced = false);
+
+/// <summary>A claim that the link does not accept.</summary>
+public sealed class ClaimRefusedException(string message) : Exception(message);

@@ -1,0 +1,91 @@
+namespace MassDpo.TestKit.Simulation;
+
+/// <summary>A clock that stands still until it is moved; timers fire in order when it passes them.</summary>
+public sealed class FakeClock : TimeProvider
+{
+    private readonly Lock _lock = new();
+    private readonly List<FakeTimer> _timers = [];
+    private DateTimeOffset _now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private long _created;
+
+    public override DateTimeOffset GetUtcNow() => _now;
+
+    public override long GetTimestamp() => _now.Ticks;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        if (period != Timeout.InfiniteTimeSpan && period != TimeSpan.Zero)
+            throw new NotSupportedException("a timer here fires once");
+        var timer = new FakeTimer(this, callback, state, _created++);
+        timer.Change(dueTime, period);
+        return timer;
+    }
+
+    public void Advance(TimeSpan by)
+    {
+        var until = _now + by;
+        while (NextDue() is { } due && due <= until)
+            FireNext();
+        _now = until;
+    }
+
+    /// <summary>Moves to the next timer and fires it; false where there is none.</summary>
+    public bool FireNext()
+    {
+        FakeTimer? next;
+        lock (_lock)
+        {
+            next = _timers.OrderBy(timer => timer.Due).ThenBy(timer => timer.Number).FirstOrDefault();
+            if (next is null)
+                return false;
+            _timers.Remove(next);
+            if (next.Due > _now)
+                _now = next.Due;
+        }
+        next.Fire();
+        return true;
+    }
+
+    private DateTimeOffset? NextDue()
+    {
+        lock (_lock)
+            return _timers.Count == 0 ? null : _timers.Min(timer => timer.Due);
+    }
+
+    private sealed class FakeTimer(FakeClock clock, TimerCallback callback, object? state, long number) : ITimer
+    {
+        public DateTimeOffset Due { get; private set; }
+
+        public long Number => number;
+
+        public void Fire() => callback(state);
+
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            lock (clock._lock)
+            {
+                clock._timers.Remove(this);
+                if (dueTime != Timeout.InfiniteTimeSpan)
+                {
+                    Due = clock._now + dueTime;
+                    clock._timers.Add(this);
+                }
+            }
+            return true;
+        }
+
+        public void Dispose()
+        {
+            lock (clock._lock)
+                clock._timers.Remove(this);
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}
