@@ -1,0 +1,151 @@
+using MassDpo.Policy.Tokenizers;
+using MassDpo.Shared.Contracts;
+
+namespace MassDpo.Policy.Encoding;
+
+/// <summary>What becomes of a candidate that equals another one.</summary>
+public enum Duplicates
+{
+    /// <summary>It is dropped and counted.</summary>
+    Drop,
+    /// <summary>It stays in the pool.</summary>
+    Keep,
+}
+
+/// <summary>A record as the policy sees it.</summary>
+/// <param name="Record">without the candidates that were dropped</param>
+/// <param name="Tokens">of the same candidates</param>
+/// <param name="DroppedDuplicates">candidates that equal another one</param>
+/// <param name="UnknownItems">candidates and history items that the vocabulary lacks</param>
+public sealed record EncodedRecord(PreferenceRecord Record, EncodedPool Tokens, int DroppedDuplicates, int UnknownItems);
+
+/// <summary>Why a record cannot be used: see <see cref="DeadLetterCodes"/>.</summary>
+public sealed record Rejection(string Code, string Reason);
+
+/// <summary>
+/// Turns records into token ids. A history is the BOS token and one token per item, its responses one token each; of a history longer than the policy's
+/// positions the newest items stay. A text response is what prompt and response, tokenised as one text, have beyond the tokens that the prompt and all
+/// candidates share, and the end token. An item outside the vocabulary never becomes an unknown token.
+/// </summary>
+public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
+{
+    /// <summary>Encodes a record, or says why it cannot be used. Thread-safe.</summary>
+    public EncodedRecord? Encode(PreferenceRecord record, Duplicates duplicates, out Rejection? why)
+    {
+        var dropped = 0;
+        if (duplicates == Duplicates.Drop)
+            record = DropDuplicates(record, out dropped);
+        if (record.Candidates.Count < 2)
+        {
+            why = new Rejection(DeadLetterCodes.EmptyPool, dropped > 0
+                ? "every rejected response equals the chosen one"
+                : "there is no rejected response to compare the chosen one with");
+            return null;
+        }
+        var encoded = record.Prompt.Form == PromptForm.History ? EncodeHistory(record, out why) : EncodeText(record, out why);
+        return encoded is null ? null : encoded with { DroppedDuplicates = dropped };
+    }
+
+    private EncodedRecord? EncodeHistory(PreferenceRecord record, out Rejection? why)
+    {
+        if (config.BosTokenId is not { } bos)
+        {
+            why = new Rejection(DeadLetterCodes.Unsupported, "a history begins with the BOS token, and the policy's config.json has no bos_token_id");
+            return null;
+        }
+        if (tokenizer.IdOf(record.Candidates[0]) is not { } chosen)
+        {
+            why = new Rejection(DeadLetterCodes.UnknownItem, $"the chosen item '{record.Candidates[0]}' is not in the policy's vocabulary: add it with sft --items, or drop the record");
+            return null;
+        }
+        // Room for BOS and, in loaders that feed the response too, the response.
+        var room = config.MaxPositions - 2;
+        var items = record.Prompt.Items;
+        var prompt = new List<int>(Math.Min(items.Count, room) + 1) { bos };
+        var unknown = 0;
+        for (var i = Math.Max(0, items.Count - room); i < items.Count; i++)
+        {
+            if (tokenizer.IdOf(items[i]) is { } id)
+                prompt.Add(id);
+            else
+                unknown++;
+        }
+        var responses = new List<int[]>(record.Candidates.Count) { new[] { chosen } };
+        List<int>? kept = null;
+        for (var i = 1; i < record.Candidates.Count; i++)
+        {
+            if (tokenizer.IdOf(record.Candidates[i]) is { } id)
+            {
+                responses.Add([id]);
+                kept?.Add(i);
+            }
+            else
+            {
+                kept ??= [.. Enumerable.Range(0, i)];
+                unknown++;
+            }
+        }
+        if (responses.Count < 2)
+        {
+            why = new Rejection(DeadLetterCodes.EmptyPool, "none of the rejected items is in the policy's vocabulary");
+            return null;
+        }
+        why = null;
+        return new EncodedRecord(kept is null ? record : Keep(record, kept), new EncodedPool([.. prompt], [.. responses]), 0, unknown);
+    }
+
+    private EncodedRecord? EncodeText(PreferenceRecord record, out Rejection? why)
+    {
+        int[] end = config.EosTokenId is { } eos ? [eos] : [];
+        var prompt = Whole(record.Prompt.Text, []);
+        var whole = new int[record.Candidates.Count][];
+        var shared = prompt.Length;
+        for (var i = 0; i < whole.Length; i++)
+        {
+            whole[i] = Whole(record.Prompt.Text + record.Candidates[i], end);
+            shared = prompt.AsSpan(0, shared).CommonPrefixLength(whole[i]);
+        }
+        if (shared == 0)
+        {
+            why = new Rejection(DeadLetterCodes.Field, "prompt and responses share no token, and the tokenizer puts no BOS token before a text: nothing would predict the first token");
+            return null;
+        }
+        var longest = whole.Max(tokens => tokens.Length);
+        if (longest > config.MaxPositions)
+        {
+            why = new Rejection(DeadLetterCodes.TooLong, $"a candidate with its prompt has {longest} tokens, the policy has positions for {config.MaxPositions}");
+            return null;
+        }
+        if (whole.Any(tokens => tokens.Length == shared))
+        {
+            why = new Rejection(DeadLetterCodes.Field, "a response is empty, and the policy's config.json has no eos_token_id to end it with");
+            return null;
+        }
+        why = null;
+        return new EncodedRecord(record, new EncodedPool(prompt[..shared], [.. whole.Select(tokens => tokens[shared..])]), 0, 0);
+    }
+
+    private int[] Whole(string text, int[] end) => [.. tokenizer.Prefix, .. tokenizer.Encode(text), .. end];
+
+    private static PreferenceRecord DropDuplicates(PreferenceRecord record, out int dropped)
+    {
+        var seen = new HashSet<string>(record.Candidates.Count, StringComparer.Ordinal);
+        List<int>? kept = null;
+        for (var i = 0; i < record.Candidates.Count; i++)
+        {
+            if (seen.Add(record.Candidates[i]))
+                kept?.Add(i);
+            else
+                kept ??= [.. Enumerable.Range(0, i)];
+        }
+        dropped = kept is null ? 0 : record.Candidates.Count - kept.Count;
+        return kept is null ? record : Keep(record, kept);
+    }
+
+    private static PreferenceRecord Keep(PreferenceRecord record, List<int> kept) => record with
+    {
+        Candidates = [.. kept.Select(i => record.Candidates[i])],
+        Rewards = record.Rewards is { } rewards ? [.. kept.Select(i => rewards[i])] : null,
+        ReferenceLogps = record.ReferenceLogps is { } logps ? [.. kept.Select(i => logps[i])] : null,
+    };
+}

@@ -1,0 +1,130 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MassDpo.Policy.Model;
+
+/// <summary>
+/// The forward of a Llama policy over packs: RMSNorm, rotary embeddings, grouped-query attention, SwiGLU. It holds no weights: any published
+/// copy can be run. Thread-safe.
+/// <para>Legend of shapes: N rows, L columns, R predicting places of a row, U of all rows, T response tokens, C candidates, d hidden size, H heads,
+/// G key/value heads, V vocabulary.</para>
+/// </summary>
+public sealed class LlamaModel(PolicyConfig config) : IDisposable
+{
+    private readonly RotaryTable _rotary = new(config);
+
+    public PolicyConfig Config => config;
+
+    /// <summary>
+    /// The last hidden states, after the final norm, at the places that predict response tokens: [U, d]. The last layer computes its queries and its
+    /// MLP at those places alone, since nothing else is asked of it.
+    /// </summary>
+    /// <param name="weights">of any version</param>
+    /// <param name="batch">the packs</param>
+    /// <param name="dropout">probability at the embedding and at what each layer adds; 0: none</param>
+    public Tensor Hidden(PolicyWeights weights, PackedBatch batch, double dropout = 0)
+    {
+        using var scope = NewDisposeScope();
+        long N = batch.Rows, L = batch.Length, d = config.HiddenSize;
+        var (cos, sin) = Rotation(batch.Positions, N, L);
+        var bias = batch.Bias_N1LL ?? Causal(L);
+        var x = Dropped(weights.Embedding.index_select(0, batch.Tokens), dropout);
+        for (var layer = 0; layer < config.Layers; layer++)
+        {
+            var w = weights.Layers[layer];
+            var normed = Norm(x, w.AttentionNorm);
+            var keys = Rotate(Heads(linear(normed, w.Key), N, L, config.KeyValueHeads), cos, sin);
+            var values = Heads(linear(normed, w.Value), N, L, config.KeyValueHeads);
+            var places = L;
+            if (layer == config.Layers - 1)
+            {
+                places = batch.PlacesPerRow;
+                x = x.index_select(0, batch.Places_NR);
+                normed = normed.index_select(0, batch.Places_NR);
+                (cos, sin, bias) = AtPlaces(batch, cos, sin, bias);
+            }
+            var queries = Rotate(Heads(linear(normed, w.Query), N, places, config.Heads), cos, sin);
+            var attended = Attend(queries, keys, values, bias).transpose(1, 2).reshape(N * places, config.Heads * config.HeadSize);
+            x = x + Dropped(linear(attended, w.AttentionOutput), dropout);
+            normed = Norm(x, w.MlpNorm);
+            x = x + Dropped(linear(silu(linear(normed, w.Gate)) * linear(normed, w.Up), w.Down), dropout);
+        }
+        if (batch.Real_U is not null)
+            x = x.index_select(0, batch.Real_U);
+        return Norm(x, weights.FinalNorm).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>log π of every response token, [T], from the hidden states of <see cref="Hidden"/>, and the logits it needed, [U, V].</summary>
+    public static (Tensor Logps_T, Tensor Logits_UV) TokenLogps(PolicyWeights weights, PackedBatch batch, Tensor hidden_Ud)
+    {
+        using var scope = NewDisposeScope();
+        var logits_UV = linear(hidden_Ud, weights.Output);
+        var normaliser_U = logits_UV.logsumexp(1);
+        var flat = batch.Place_T * logits_UV.shape[1] + batch.Token_T;
+        var logps_T = logits_UV.view(-1).index_select(0, flat) - normaliser_U.index_select(0, batch.Place_T);
+        return (logps_T.MoveToOuterDisposeScope(), logits_UV.MoveToOuterDisposeScope());
+    }
+
+    /// <summary>log π(y|x) of every candidate, summed over its tokens: [C], in nats.</summary>
+    public static Tensor CandidateLogps(PackedBatch batch, Tensor logps_T) =>
+        batch.Candidate_T is null ? logps_T : zeros(batch.Candidates, dtype: logps_T.dtype, device: logps_T.device).index_add(0, batch.Candidate_T, logps_T, 1);
+
+    /// <summary>log π(y|x) of every candidate with its graph, for training: [C], in nats.</summary>
+    public Tensor Logps(PolicyWeights weights, PackedBatch batch, double dropout = 0)
+    {
+        using var scope = NewDisposeScope();
+        var (logps_T, _) = TokenLogps(weights, batch, Hidden(weights, batch, dropout));
+        return CandidateLogps(batch, logps_T).MoveToOuterDisposeScope();
+    }
+
+    public void Dispose() => _rotary.Dispose();
+
+    private Tensor Norm(Tensor x, Tensor weight) => x * (x.square().mean([-1], keepdim: true) + config.RmsNormEpsilon).rsqrt() * weight;
+
+    private static Tensor Dropped(Tensor x, double probability) => probability > 0 ? dropout(x, probability, training: true) : x;
+
+    private static Tensor Heads(Tensor x, long rows, long length, long heads) => x.view(rows, length, heads, -1).transpose(1, 2);
+
+    // [N or 1, 1, L, head size / 2] each.
+    private (Tensor Cos, Tensor Sin) Rotation(Tensor? positions, long rows, long length)
+    {
+        if (positions is null)
+            return (_rotary.Cos.narrow(0, 0, length).view(1, 1, length, -1), _rotary.Sin.narrow(0, 0, length).view(1, 1, length, -1));
+        return (_rotary.Cos.index_select(0, positions).view(rows, 1, length, -1), _rotary.Sin.index_select(0, positions).view(rows, 1, length, -1));
+    }
+
+    private static (Tensor Cos, Tensor Sin, Tensor Bias) AtPlaces(PackedBatch batch, Tensor cos, Tensor sin, Tensor bias)
+    {
+        long N = batch.Rows, L = batch.Length, R = batch.PlacesPerRow;
+        return (Pick(cos, N), Pick(sin, N), Pick(bias, N));
+
+        // Each is per row, or the same for all rows.
+        Tensor Pick(Tensor perPlace, long rows)
+        {
+            var width = perPlace.shape[^1];
+            var index = perPlace.shape[0] == 1 ? batch.Places_NR.remainder(L) : batch.Places_NR;
+            return perPlace.reshape(-1, width).index_select(0, index).view(rows, 1, R, width);
+        }
+    }
+
+    private static Tensor Rotate(Tensor x, Tensor cos, Tensor sin)
+    {
+        var half = x.shape[^1] / 2;
+        var (first, second) = (x.narrow(-1, 0, half), x.narrow(-1, half, half));
+        return cat([first * cos - second * sin, second * cos + first * sin], -1);
+    }
+
+    // softmax(q·kᵀ/√size + bias)·v; where several query heads share a key/value head they are its rows.
+    private Tensor Attend(Tensor queries_NHRs, Tensor keys_NGLs, Tensor values_NGLs, Tensor bias)
+    {
+        var scale = 1 / Math.Sqrt(config.HeadSize);
+        if (config.Heads == config.KeyValueHeads)
+            return softmax(matmul(queries_NHRs * scale, keys_NGLs.transpose(-1, -2)) + bias, -1).matmul(values_NGLs);
+        var (rows, places, size) = (queries_NHRs.shape[0], queries_NHRs.shape[2], queries_NHRs.shape[3]);
+        var grouped = (queries_NHRs * scale).view(rows, config.KeyValueHeads, -1, places, size);
+        var scores = matmul(grouped, keys_NGLs.unsqueeze(2).transpose(-1, -2)) + bias.unsqueeze(1);
+        return softmax(scores, -1).matmul(values_NGLs.unsqueeze(2)).view(rows, config.Heads, places, size);
+    }
+
+    private static Tensor Causal(long length) => full([length, length], float.NegativeInfinity).triu(1).view(1, 1, length, length);
+}

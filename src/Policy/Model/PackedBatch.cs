@@ -1,0 +1,237 @@
+using MassDpo.Shared.Contracts;
+using static TorchSharp.torch;
+
+namespace MassDpo.Policy.Model;
+
+/// <summary>
+/// Pools laid out for one forward. Each pool is one row, a pack: its prompt, then what is left of each response without its last token, positions
+/// restarting after the prompt, each response seeing the prompt and itself only. So a prompt is computed once for all its candidates, and a response
+/// of one token costs nothing beyond the prompt. Rows are filled up at the end to the longest.
+/// <para>Legend of shapes: N rows, L columns, R the most predicting places of a row, U predicting places of all rows, T response tokens, C candidates.</para>
+/// </summary>
+public sealed class PackedBatch : IDisposable
+{
+    private PackedBatch(int rows, int length, int[] candidateStart) => (Rows, Length, CandidateStart) = (rows, length, candidateStart);
+
+    /// <summary>N</summary>
+    public int Rows { get; }
+
+    /// <summary>L</summary>
+    public int Length { get; }
+
+    /// <summary>[N+1] where each row's candidates begin among the C of all.</summary>
+    public int[] CandidateStart { get; }
+
+    /// <summary>C</summary>
+    public int Candidates => CandidateStart[^1];
+
+    /// <summary>[N·L] token ids.</summary>
+    public required Tensor Tokens { get; init; }
+
+    /// <summary>[N·L] positions; null where each row counts 0, 1, 2, …</summary>
+    public Tensor? Positions { get; init; }
+
+    /// <summary>[N, 1, L, L]: 0 where a place (third) sees another (fourth), −∞ where not; null where each sees all before it in its row.</summary>
+    public Tensor? Bias_N1LL { get; init; }
+
+    /// <summary>R</summary>
+    public required int PlacesPerRow { get; init; }
+
+    /// <summary>[N·R] the places of N·L that predict response tokens; rows with fewer repeat their first.</summary>
+    public required Tensor Places_NR { get; init; }
+
+    /// <summary>[U] which of N·R are real; null where all are.</summary>
+    public Tensor? Real_U { get; init; }
+
+    /// <summary>[T] from which of the U places each response token is predicted.</summary>
+    public required Tensor Place_T { get; init; }
+
+    /// <summary>[T] the response tokens' ids.</summary>
+    public required Tensor Token_T { get; init; }
+
+    /// <summary>[T] whose tokens they are, of C; null where every response has one token, so that T = C.</summary>
+    public Tensor? Candidate_T { get; init; }
+
+    /// <summary>[T] 1 where a token is predicted from its own candidate's place, 0 where from the place that all candidates of its pool share; null where all share.</summary>
+    public Tensor? Own_T { get; init; }
+
+    /// <summary>Lays pools out, on the CPU. The caller disposes the result.</summary>
+    public static PackedBatch Of(IReadOnlyList<EncodedPool> pools)
+    {
+        var starts = new int[pools.Count + 1];
+        var length = 0;
+        var places = 0;
+        var tokens = 0;
+        var allOneToken = true;
+        for (var n = 0; n < pools.Count; n++)
+        {
+            starts[n + 1] = starts[n] + pools[n].Candidates;
+            var packed = pools[n].Prompt.Length;
+            var rowPlaces = 1;
+            foreach (var response in pools[n].Responses)
+            {
+                packed += response.Length - 1;
+                rowPlaces += response.Length - 1;
+                tokens += response.Length;
+                allOneToken &= response.Length == 1;
+            }
+            length = Math.Max(length, packed);
+            places = Math.Max(places, rowPlaces);
+        }
+        var layout = new Layout(pools, starts, length, places, tokens, allOneToken);
+        return new PackedBatch(pools.Count, length, starts)
+        {
+            Tokens = Persist(layout.Tokens),
+            Positions = allOneToken ? null : Persist(layout.Positions),
+            Bias_N1LL = allOneToken ? null : tensor(layout.Bias(), [pools.Count, 1, length, length], dtype: ScalarType.Float32).DetachFromDisposeScope(),
+            PlacesPerRow = places,
+            Places_NR = Persist(layout.Places),
+            Real_U = layout.Real.Count == layout.Places.Length ? null : Persist([.. layout.Real]),
+            Place_T = Persist(layout.PlaceOfToken),
+            Token_T = Persist(layout.TokenIds),
+            Candidate_T = allOneToken ? null : Persist(layout.CandidateOfToken),
+            Own_T = allOneToken ? null : tensor(layout.Own, dtype: ScalarType.Float32).DetachFromDisposeScope(),
+        };
+    }
+
+    /// <summary>
+    /// Lays plain sequences out for next-token prediction: each row one sequence, predicted at some of its places only. Every predicted token counts as a
+    /// candidate of its own. The caller disposes the result.
+    /// </summary>
+    /// <param name="sequences">token ids, and places in them, at least one; place p predicts token p+1</param>
+    public static PackedBatch OfSequences(IReadOnlyList<(int[] Tokens, int[] Places)> sequences)
+    {
+        // The last token of a sequence predicts nothing.
+        var length = sequences.Max(sequence => sequence.Tokens.Length) - 1;
+        var perRow = sequences.Max(sequence => sequence.Places.Length);
+        var starts = new int[sequences.Count + 1];
+        var tokens = new long[sequences.Count * length];
+        var places = new long[sequences.Count * perRow];
+        var real = new List<long>(places.Length);
+        var targets = new List<long>(places.Length);
+        for (var n = 0; n < sequences.Count; n++)
+        {
+            var (ids, predicting) = sequences[n];
+            starts[n + 1] = starts[n] + predicting.Length;
+            for (var i = 0; i < ids.Length - 1; i++)
+                tokens[n * length + i] = ids[i];
+            for (var i = 0; i < perRow; i++)
+            {
+                places[n * perRow + i] = n * length + predicting[Math.Min(i, predicting.Length - 1)];
+                if (i >= predicting.Length)
+                    continue;
+                real.Add(n * perRow + i);
+                targets.Add(ids[predicting[i] + 1]);
+            }
+        }
+        return new PackedBatch(sequences.Count, length, starts)
+        {
+            Tokens = Persist(tokens),
+            PlacesPerRow = perRow,
+            Places_NR = Persist(places),
+            Real_U = real.Count == places.Length ? null : Persist([.. real]),
+            Place_T = arange(targets.Count, dtype: ScalarType.Int64).DetachFromDisposeScope(),
+            Token_T = Persist([.. targets]),
+        };
+    }
+
+    public void Dispose()
+    {
+        foreach (var tensor in new[] { Tokens, Positions, Bias_N1LL, Places_NR, Real_U, Place_T, Token_T, Candidate_T, Own_T })
+            tensor?.Dispose();
+    }
+
+    private static Tensor Persist(long[] values) => tensor(values, dtype: ScalarType.Int64).DetachFromDisposeScope();
+
+    /// <summary>The arrays behind the tensors.</summary>
+    private sealed class Layout
+    {
+        private readonly int _rows;
+        private readonly int _length;
+        private readonly int[] _segments;
+
+        public Layout(IReadOnlyList<EncodedPool> pools, int[] starts, int length, int placesPerRow, int tokens, bool allOneToken)
+        {
+            (_rows, _length) = (pools.Count, length);
+            Tokens = new long[_rows * length];
+            Positions = allOneToken ? [] : new long[_rows * length];
+            _segments = allOneToken ? [] : new int[_rows * length];
+            Places = new long[_rows * placesPerRow];
+            PlaceOfToken = new long[tokens];
+            TokenIds = new long[tokens];
+            CandidateOfToken = allOneToken ? [] : new long[tokens];
+            Own = allOneToken ? [] : new float[tokens];
+            var t = 0;
+            for (var n = 0; n < _rows; n++)
+            {
+                var (prompt, responses) = (pools[n].Prompt, pools[n].Responses);
+                var row = n * length;
+                var at = row;
+                for (var i = 0; i < prompt.Length; i++, at++)
+                {
+                    Tokens[at] = prompt[i];
+                    if (!allOneToken)
+                        Positions[at] = i;
+                }
+                var place = n * placesPerRow;
+                var shared = Real.Count;
+                Places[place] = at - 1;
+                Real.Add(place++);
+                for (var c = 0; c < responses.Length; c++)
+                {
+                    var response = responses[c];
+                    for (var i = 0; i < response.Length; i++, t++)
+                    {
+                        TokenIds[t] = response[i];
+                        PlaceOfToken[t] = i == 0 ? shared : Real.Count - 1;
+                        if (allOneToken)
+                            continue;
+                        CandidateOfToken[t] = starts[n] + c;
+                        Own[t] = i == 0 ? 0 : 1;
+                        if (i == response.Length - 1)
+                            continue;
+                        // The last token predicts nothing, so it needs no place.
+                        Tokens[at] = response[i];
+                        Positions[at] = prompt.Length + i;
+                        _segments[at] = c + 1;
+                        Places[place] = at;
+                        Real.Add(place++);
+                        at++;
+                    }
+                }
+                for (; place < (n + 1) * placesPerRow; place++)
+                    Places[place] = Places[n * placesPerRow];
+                // What fills the row up sees what the last response sees, and nothing real sees it.
+                for (; !allOneToken && at < row + length; at++)
+                    _segments[at] = responses.Length;
+            }
+        }
+
+        public long[] Tokens { get; }
+        public long[] Positions { get; }
+        public long[] Places { get; }
+        public List<long> Real { get; } = [];
+        public long[] PlaceOfToken { get; }
+        public long[] TokenIds { get; }
+        public long[] CandidateOfToken { get; }
+        public float[] Own { get; }
+
+        public float[] Bias()
+        {
+            var bias = new float[(long)_rows * _length * _length];
+            for (var n = 0; n < _rows; n++)
+            {
+                var segments = _segments.AsSpan(n * _length, _length);
+                for (var q = 0; q < _length; q++)
+                {
+                    var row = bias.AsSpan((n * _length + q) * _length, _length);
+                    row[(q + 1)..].Fill(float.NegativeInfinity);
+                    for (var k = 0; k < q; k++)
+                        if (segments[k] != 0 && segments[k] != segments[q])
+                            row[k] = float.NegativeInfinity;
+                }
+            }
+            return bias;
+        }
+    }
+}

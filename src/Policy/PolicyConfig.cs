@@ -1,0 +1,226 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace MassDpo.Policy;
+
+/// <summary>
+/// The architecture of a policy, as <c>config.json</c> of a Hugging Face checkpoint gives it, in the form of transformers 5 (<c>rope_parameters</c>,
+/// <c>dtype</c>) or of the versions before (<c>rope_theta</c>, <c>rope_scaling</c>, <c>torch_dtype</c>). What would change the mathematics and is not
+/// supported is refused by its name, never guessed.
+/// </summary>
+public sealed record PolicyConfig
+{
+    /// <summary>d: width of the hidden states.</summary>
+    public required int HiddenSize { get; init; }
+    public required int IntermediateSize { get; init; }
+    public required int Layers { get; init; }
+    public required int Heads { get; init; }
+    /// <summary>Key/value heads, shared by groups of query heads.</summary>
+    public required int KeyValueHeads { get; init; }
+    public required int HeadSize { get; init; }
+    /// <summary>|V|: rows of the embedding; it may exceed the tokenizer's vocabulary.</summary>
+    public required int VocabularySize { get; init; }
+    /// <summary>Tokens that a sequence may have.</summary>
+    public required int MaxPositions { get; init; }
+    public double RmsNormEpsilon { get; init; } = 1e-6;
+    public double RopeTheta { get; init; } = 10000;
+    public Llama3RopeScaling? RopeScaling { get; init; }
+    /// <summary>Whether the output matrix is the embedding.</summary>
+    public bool TiedEmbeddings { get; init; }
+    public int? BosTokenId { get; init; }
+    public int? EosTokenId { get; init; }
+
+    // Fields that other members of the family have and that this build would get wrong by ignoring them, with the value that means "off".
+    private static readonly (string Name, Func<JsonElement, bool> IsOff)[] MustBeOff =
+    [
+        ("attention_bias", IsFalse), ("mlp_bias", IsFalse), ("attention_dropout", IsZero), ("quantization_config", IsNull),
+        ("sliding_window", IsNull), ("use_sliding_window", IsFalse), ("num_experts", IsZero), ("num_local_experts", IsZero),
+        ("attn_logit_softcapping", IsNull), ("final_logit_softcapping", IsNull), ("logit_scale", IsNull), ("no_rope_layers", IsNull),
+        ("embedding_multiplier", IsOne), ("residual_multiplier", IsOne), ("logits_scaling", IsOne), ("attention_multiplier", IsNull),
+        ("partial_rotary_factor", IsOne), ("pretraining_tp", IsOne), ("use_qk_norm", IsFalse),
+    ];
+
+    /// <summary>Reads <c>config.json</c>.</summary>
+    /// <exception cref="PolicyFormatException">missing or malformed file, or an architecture or field that is not supported</exception>
+    public static PolicyConfig Load(string file)
+    {
+        if (!File.Exists(file))
+            throw new PolicyFormatException($"{file} does not exist: a policy is a directory in Hugging Face layout with config.json, model.safetensors and tokenizer.json");
+        try
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(file));
+            return Read(document.RootElement, file);
+        }
+        catch (JsonException e)
+        {
+            throw new PolicyFormatException($"{file}: not JSON: {e.Message}", e);
+        }
+    }
+
+    private static PolicyConfig Read(JsonElement json, string file)
+    {
+        if (json.ValueKind != JsonValueKind.Object)
+            throw new PolicyFormatException($"{file}: expected a JSON object");
+        var type = Text(json, "model_type", file);
+        if (type != "llama")
+            throw new PolicyFormatException($"{file}: model_type '{type}' is not supported; supported is 'llama'");
+        if (Text(json, "hidden_act", file) is var activation and not "silu")
+            throw new PolicyFormatException($"{file}: hidden_act '{activation}' is not supported; supported is 'silu'");
+        foreach (var (name, isOff) in MustBeOff)
+            if (json.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null && !isOff(value))
+                throw new PolicyFormatException($"{file}: {name} = {value.GetRawText()} is not supported: it would change the mathematics");
+        var heads = Integer(json, "num_attention_heads", file);
+        var hidden = Integer(json, "hidden_size", file);
+        var headSize = OptionalInteger(json, "head_dim", file);
+        if (headSize is null && hidden % heads != 0)
+            throw new PolicyFormatException($"{file}: hidden_size {hidden} is not a multiple of num_attention_heads {heads}, and head_dim is not given");
+        var (theta, scaling) = Rope(json, file);
+        var config = new PolicyConfig
+        {
+            HiddenSize = hidden,
+            IntermediateSize = Integer(json, "intermediate_size", file),
+            Layers = Integer(json, "num_hidden_layers", file),
+            Heads = heads,
+            KeyValueHeads = OptionalInteger(json, "num_key_value_heads", file) ?? heads,
+            HeadSize = headSize ?? hidden / heads,
+            VocabularySize = Integer(json, "vocab_size", file),
+            MaxPositions = OptionalInteger(json, "max_position_embeddings", file) ?? 2048,
+            RmsNormEpsilon = Number(json, "rms_norm_eps", file) ?? 1e-6,
+            RopeTheta = theta,
+            RopeScaling = scaling,
+            TiedEmbeddings = json.TryGetProperty("tie_word_embeddings", out var tied) && tied.ValueKind == JsonValueKind.True,
+            BosTokenId = TokenId(json, "bos_token_id", file),
+            EosTokenId = TokenId(json, "eos_token_id", file),
+        };
+        config.Check(file);
+        return config;
+    }
+
+    private void Check(string file)
+    {
+        if (Heads % KeyValueHeads != 0)
+            throw new PolicyFormatException($"{file}: num_attention_heads {Heads} is not a multiple of num_key_value_heads {KeyValueHeads}");
+        if (HeadSize % 2 != 0)
+            throw new PolicyFormatException($"{file}: head_dim {HeadSize} is odd: rotary embeddings turn pairs");
+        foreach (var (name, id) in new[] { ("bos_token_id", BosTokenId), ("eos_token_id", EosTokenId) })
+            if (id is { } token && (token < 0 || token >= VocabularySize))
+                throw new PolicyFormatException($"{file}: {name} {token} is outside the vocabulary of {VocabularySize}");
+    }
+
+    /// <summary>The same as <c>config.json</c>, with the fields of both forms, so that any Llama loader reads it.</summary>
+    public JsonObject ToJson()
+    {
+        var rope = new JsonObject { ["rope_theta"] = RopeTheta, ["rope_type"] = RopeScaling is null ? "default" : "llama3" };
+        JsonObject? scaling = null;
+        if (RopeScaling is { } llama3)
+        {
+            scaling = new JsonObject { ["rope_type"] = "llama3" };
+            foreach (var target in new[] { rope, scaling })
+            {
+                target["factor"] = llama3.Factor;
+                target["low_freq_factor"] = llama3.LowFrequencyFactor;
+                target["high_freq_factor"] = llama3.HighFrequencyFactor;
+                target["original_max_position_embeddings"] = llama3.OriginalMaxPositions;
+            }
+        }
+        return new JsonObject
+        {
+            ["architectures"] = new JsonArray("LlamaForCausalLM"),
+            ["attention_bias"] = false,
+            ["attention_dropout"] = 0.0,
+            ["bos_token_id"] = BosTokenId,
+            ["dtype"] = "float32",
+            ["eos_token_id"] = EosTokenId,
+            ["head_dim"] = HeadSize,
+            ["hidden_act"] = "silu",
+            ["hidden_size"] = HiddenSize,
+            ["initializer_range"] = 0.02,
+            ["intermediate_size"] = IntermediateSize,
+            ["max_position_embeddings"] = MaxPositions,
+            ["mlp_bias"] = false,
+            ["model_type"] = "llama",
+            ["num_attention_heads"] = Heads,
+            ["num_hidden_layers"] = Layers,
+            ["num_key_value_heads"] = KeyValueHeads,
+            ["pretraining_tp"] = 1,
+            ["rms_norm_eps"] = RmsNormEpsilon,
+            ["rope_parameters"] = rope,
+            ["rope_scaling"] = scaling,
+            ["rope_theta"] = RopeTheta,
+            ["tie_word_embeddings"] = TiedEmbeddings,
+            ["torch_dtype"] = "float32",
+            ["use_cache"] = true,
+            ["vocab_size"] = VocabularySize,
+        };
+    }
+
+    private static (double Theta, Llama3RopeScaling? Scaling) Rope(JsonElement json, string file)
+    {
+        var parameters = json.TryGetProperty("rope_parameters", out var newer) && newer.ValueKind == JsonValueKind.Object ? newer : (JsonElement?)null;
+        var scaling = parameters ?? (json.TryGetProperty("rope_scaling", out var older) && older.ValueKind == JsonValueKind.Object ? older : null);
+        var theta = (parameters is { } p ? Number(p, "rope_theta", file) : null) ?? Number(json, "rope_theta", file) ?? 10000;
+        if (scaling is not { } s)
+            return (theta, null);
+        if (s.TryGetProperty("partial_rotary_factor", out var partial) && !IsOne(partial))
+            throw new PolicyFormatException($"{file}: partial_rotary_factor = {partial.GetRawText()} is not supported: it would change the mathematics");
+        var kind = s.TryGetProperty("rope_type", out var type) || s.TryGetProperty("type", out type) ? type.GetString() : "default";
+        return kind switch
+        {
+            "default" => (theta, null),
+            "llama3" => (theta, new Llama3RopeScaling(Required("factor"), Required("low_freq_factor"), Required("high_freq_factor"),
+                (int)Required("original_max_position_embeddings"))),
+            _ => throw new PolicyFormatException($"{file}: rope_type '{kind}' is not supported; supported are 'default' and 'llama3'"),
+        };
+
+        double Required(string name) => Number(s, name, file) ?? throw new PolicyFormatException($"{file}: rope_type 'llama3' needs {name}");
+    }
+
+    private static string Text(JsonElement json, string name, string file) =>
+        json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()!
+            : throw new PolicyFormatException($"{file}: {name} is missing or no text");
+
+    private static int Integer(JsonElement json, string name, string file) =>
+        OptionalInteger(json, name, file) ?? throw new PolicyFormatException($"{file}: {name} is missing");
+
+    private static int? OptionalInteger(JsonElement json, string name, string file)
+    {
+        if (!json.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
+            return null;
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt32(out var number) || number <= 0)
+            throw new PolicyFormatException($"{file}: {name} = {value.GetRawText()} is no positive whole number");
+        return number;
+    }
+
+    private static double? Number(JsonElement json, string name, string file)
+    {
+        if (!json.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
+            return null;
+        if (value.ValueKind != JsonValueKind.Number || !(value.GetDouble() is var number && double.IsFinite(number) && number > 0))
+            throw new PolicyFormatException($"{file}: {name} = {value.GetRawText()} is no positive number");
+        return number;
+    }
+
+    private static int? TokenId(JsonElement json, string name, string file)
+    {
+        if (!json.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
+            return null;
+        // Chat models list several end tokens; the first ends a response.
+        if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0)
+            value = value[0];
+        return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var id)
+            ? id
+            : throw new PolicyFormatException($"{file}: {name} = {value.GetRawText()} is no token id");
+    }
+
+    private static bool IsFalse(JsonElement value) => value.ValueKind == JsonValueKind.False;
+
+    private static bool IsNull(JsonElement value) => value.ValueKind == JsonValueKind.Null;
+
+    private static bool IsZero(JsonElement value) => value.ValueKind == JsonValueKind.Number && value.GetDouble() == 0;
+
+    private static bool IsOne(JsonElement value) => value.ValueKind == JsonValueKind.Number && value.GetDouble() == 1;
+}
+
+/// <summary>The frequency scaling of Llama 3.1 and later (<c>rope_type</c> "llama3").</summary>
+public sealed record Llama3RopeScaling(double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalMaxPositions);

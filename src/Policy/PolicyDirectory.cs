@@ -1,0 +1,129 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using MassDpo.Policy.Model;
+using MassDpo.Policy.Safetensors;
+using MassDpo.Policy.Tokenizers;
+using MassDpo.Shared.Files;
+using static TorchSharp.torch;
+
+namespace MassDpo.Policy;
+
+/// <summary>
+/// A policy as a directory in Hugging Face layout: <c>config.json</c>, <c>tokenizer.json</c>, and <c>model.safetensors</c> or its shards with
+/// <c>model.safetensors.index.json</c>.
+/// </summary>
+public static class PolicyDirectory
+{
+    private const string Config = "config.json";
+    private const string TokenizerName = "tokenizer.json";
+    private const string Weights = "model.safetensors";
+    private const string Index = "model.safetensors.index.json";
+
+    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <exception cref="PolicyFormatException">no directory, no or bad <c>config.json</c>, or an architecture that is not supported</exception>
+    public static PolicyConfig LoadConfig(string directory)
+    {
+        if (!Directory.Exists(directory))
+            throw new PolicyFormatException($"{directory} is no directory: a policy is a directory in Hugging Face layout; `massdpo sft` makes a small one");
+        return PolicyConfig.Load(Path.Combine(directory, Config));
+    }
+
+    /// <exception cref="PolicyFormatException">no or bad <c>tokenizer.json</c>, or more tokens than <paramref name="config"/> has room for</exception>
+    public static Tokenizer LoadTokenizer(string directory, PolicyConfig config)
+    {
+        var tokenizer = TokenizerFile.Load(Path.Combine(directory, TokenizerName));
+        return tokenizer.VocabularySize <= config.VocabularySize ? tokenizer : throw new PolicyFormatException(
+            $"{directory}: the tokenizer has {tokenizer.VocabularySize} tokens, but config.json a vocabulary of {config.VocabularySize}");
+    }
+
+    /// <exception cref="PolicyFormatException">weights are missing, malformed, or not those of <paramref name="config"/></exception>
+    public static PolicyWeights LoadWeights(string directory, PolicyConfig config)
+    {
+        var whole = Path.Combine(directory, Weights);
+        if (File.Exists(whole))
+            return PolicyWeights.From(config, SafetensorsFile.Read(whole), whole);
+        var index = Path.Combine(directory, Index);
+        if (!File.Exists(index))
+            throw new PolicyFormatException($"{directory} has neither {Weights} nor {Index}; other forms of weights (pickle) are never read");
+        return PolicyWeights.From(config, ReadShards(directory, index), index);
+    }
+
+    /// <summary>Makes sure that writing a policy to a directory would lose nothing but a policy.</summary>
+    /// <exception cref="PolicyFormatException">it holds something else</exception>
+    public static void CheckReplaceable(string directory)
+    {
+        if (File.Exists(directory))
+            throw new PolicyFormatException($"{directory} is a file: name a directory to write the policy to");
+        if (!Directory.Exists(directory))
+            return;
+        var others = Directory.EnumerateFileSystemEntries(directory).Select(path => Path.GetFileName(path)).Except([Config, TokenizerName, Weights], StringComparer.Ordinal).ToList();
+        if (others.Count > 0)
+            throw new PolicyFormatException($"{directory} holds '{others[0]}', which is no part of a policy: writing one there would delete it. Name another directory");
+    }
+
+    /// <summary>Writes a whole policy aside and moves it into place: what is at <paramref name="directory"/> is always one whole policy.</summary>
+    public static void Save(string directory, PolicyConfig config, WordLevelTokenizer tokenizer, PolicyWeights weights)
+    {
+        var files = PhysicalFiles.Instance;
+        Save(directory, files, weights, config.ToJson().ToJsonString(Readable), tokenizer.ToJson().ToJsonString(Readable));
+    }
+
+    /// <summary>The same with the config and tokenizer of another directory, byte for byte: training changes neither.</summary>
+    public static void SaveLike(string original, string directory, IFiles files, PolicyWeights weights) =>
+        Save(directory, files, weights, File.ReadAllText(Path.Combine(original, Config)), File.ReadAllText(Path.Combine(original, TokenizerName)));
+
+    private static void Save(string directory, IFiles files, PolicyWeights weights, string config, string tokenizer)
+    {
+        var aside = directory.TrimEnd(Path.DirectorySeparatorChar) + ".writing";
+        if (files.FolderExists(aside))
+            files.DeleteFolder(aside);
+        files.CreateFolder(aside);
+        WriteFile(files, Path.Combine(aside, Config), stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(config)));
+        WriteFile(files, Path.Combine(aside, TokenizerName), stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(tokenizer)));
+        WriteFile(files, Path.Combine(aside, Weights), stream => SafetensorsFile.Write(stream, weights.Tensors));
+        files.SyncFolder(aside);
+        if (files.FolderExists(directory))
+            files.DeleteFolder(directory);
+        files.Rename(aside, directory);
+    }
+
+    private static void WriteFile(IFiles files, string path, Action<Stream> write)
+    {
+        using var stream = files.Create(path);
+        write(stream);
+        files.Sync(stream);
+    }
+
+    private static Dictionary<string, Tensor> ReadShards(string directory, string index)
+    {
+        var tensors = new Dictionary<string, Tensor>(StringComparer.Ordinal);
+        try
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(index));
+            var map = document.RootElement.GetProperty("weight_map").EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!, StringComparer.Ordinal);
+            foreach (var shard in map.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
+            {
+                if (Path.GetFileName(shard) != shard)
+                    throw new PolicyFormatException($"{index}: shard '{shard}' is not a plain file name");
+                var path = Path.Combine(directory, shard);
+                if (!File.Exists(path))
+                    throw new PolicyFormatException($"{index} names {shard}, which does not exist");
+                foreach (var (name, tensor) in SafetensorsFile.Read(path))
+                {
+                    if (map.GetValueOrDefault(name) != shard)
+                    {
+                        tensor.Dispose();
+                        throw new PolicyFormatException($"{path} holds tensor '{name}', which {Path.GetFileName(index)} does not place there");
+                    }
+                    tensors[name] = tensor;
+                }
+            }
+            return tensors;
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            throw new PolicyFormatException($"{index}: malformed: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace MassDpo.Policy.Tokenizers;
+
+/// <summary>Reads <c>tokenizer.json</c>; a component that this build does not support is refused by its name.</summary>
+public static class TokenizerFile
+{
+    /// <exception cref="PolicyFormatException">missing or malformed file, or a component that is not supported</exception>
+    public static Tokenizer Load(string file)
+    {
+        if (!File.Exists(file))
+            throw new PolicyFormatException($"{file} does not exist: a policy directory needs its tokenizer");
+        try
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(file));
+            var type = TypeOf(document.RootElement, "model")
+                ?? throw new PolicyFormatException($"{file}: it has no model with a type");
+            return type switch
+            {
+                "WordLevel" => WordLevelTokenizer.Read(document.RootElement, file),
+                _ => throw new PolicyFormatException($"{file}: model type '{type}' is not supported; supported is WordLevel"),
+            };
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            throw new PolicyFormatException($"{file}: malformed: {e.Message}", e);
+        }
+    }
+
+    internal static string? TypeOf(JsonElement json, string component) =>
+        json.TryGetProperty(component, out var value) && value.ValueKind == JsonValueKind.Object
+            ? value.TryGetProperty("type", out var type) ? type.GetString() : "unnamed"
+            : null;
+
+    internal static void Refuse(JsonElement json, string component, string file)
+    {
+        if (TypeOf(json, component) is { } type)
+            throw new PolicyFormatException($"{file}: {component} '{type}' is not supported here");
+    }
+
+    /// <summary>The ids that a TemplateProcessing post-processor puts before a single text.</summary>
+    internal static IReadOnlyList<int> ReadPrefix(JsonElement json, string file)
+    {
+        var type = TypeOf(json, "post_processor");
+        if (type is null)
+            return [];
+        var post = json.GetProperty("post_processor");
+        if (type != "TemplateProcessing")
+            throw new PolicyFormatException($"{file}: post_processor '{type}' is not supported");
+        var prefix = new List<int>();
+        var afterText = false;
+        foreach (var piece in post.GetProperty("single").EnumerateArray())
+        {
+            if (piece.TryGetProperty("Sequence", out _))
+            {
+                afterText = true;
+                continue;
+            }
+            if (afterText)
+                throw new PolicyFormatException($"{file}: a post_processor that puts tokens after a text is not supported: the end token of a response comes from config.json");
+            var name = piece.GetProperty("SpecialToken").GetProperty("id").GetString()!;
+            prefix.AddRange(post.GetProperty("special_tokens").GetProperty(name).GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
+        }
+        return prefix;
+    }
+
+    /// <summary>A TemplateProcessing post-processor that puts these tokens before a text; null where there are none.</summary>
+    internal static JsonObject? PrefixTemplate(IReadOnlyList<(string Text, int Id)> prefix)
+    {
+        if (prefix.Count == 0)
+            return null;
+        JsonNode[] specials = [.. prefix.Select(token => (JsonNode)new JsonObject { ["SpecialToken"] = new JsonObject { ["id"] = token.Text, ["type_id"] = 0 } })];
+        var tokens = new JsonObject();
+        foreach (var (text, id) in prefix)
+            tokens[text] = new JsonObject { ["id"] = text, ["ids"] = new JsonArray(id), ["tokens"] = new JsonArray(text) };
+        return new JsonObject
+        {
+            ["type"] = "TemplateProcessing",
+            ["single"] = new JsonArray([.. specials, Sequence("A", 0)]),
+            ["pair"] = new JsonArray([.. specials.Select(node => node.DeepClone()), Sequence("A", 0), .. specials.Select(node => SecondText(node.DeepClone())), Sequence("B", 1)]),
+            ["special_tokens"] = tokens,
+        };
+
+        static JsonObject Sequence(string id, int type) => new() { ["Sequence"] = new JsonObject { ["id"] = id, ["type_id"] = type } };
+
+        static JsonNode SecondText(JsonNode special)
+        {
+            special["SpecialToken"]!["type_id"] = 1;
+            return special;
+        }
+    }
+}

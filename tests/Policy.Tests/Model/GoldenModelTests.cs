@@ -1,0 +1,112 @@
+using System.Text.Json;
+using MassDpo.Policy.Model;
+using MassDpo.Policy.Scoring;
+using MassDpo.PolicyKit;
+using MassDpo.Shared.Contracts;
+using MassDpo.TestKit;
+
+namespace MassDpo.Policy.Tests.Model;
+
+/// <summary>Against numbers that other implementations gave for real and random checkpoints.</summary>
+public sealed class GoldenModelTests
+{
+    [SharedDataTheory("fixtures/hf")]
+    [InlineData("llama-tied", "config.json")]
+    [InlineData("llama-tied", "config.v4.json")]
+    [InlineData("llama3-rope", "config.json")]
+    [InlineData("llama3-rope", "config.v4.json")]
+    public void A_checkpoint_gives_the_logits_and_log_probs_of_transformers(string name, string configFile)
+    {
+        var directory = SharedData.PathOf("fixtures/hf/" + name);
+        var config = PolicyConfig.Load(Path.Combine(directory, configFile));
+        using var weights = PolicyDirectory.LoadWeights(directory, config);
+        using var model = new LlamaModel(config);
+        using var golden = JsonDocument.Parse(File.ReadAllText(Path.Combine(directory, "golden.json")));
+        var json = golden.RootElement;
+        var logits = Logits(model, weights, Ints(json.GetProperty("ids")));
+        AssertRelative(Doubles(json.GetProperty("logits_last_token")), logits[^1], 1e-4);
+        AssertRelative(Doubles(json.GetProperty("logits_sum_per_token")), [.. logits.Select(row => (float)row.Sum(x => (double)x))], 1e-4);
+        var pool = new EncodedPool(Ints(json.GetProperty("prompt")), [.. json.GetProperty("candidates").EnumerateArray().Select(Ints)]);
+        var scores = new PoolScorer(model).Score(weights, [pool], outputFeatures: true);
+        AssertRelative(Doubles(json.GetProperty("candidate_logps")), scores.Logps, 1e-4);
+        var features = json.GetProperty("features").GetProperty("output").EnumerateArray().Select(Doubles).ToArray();
+        var d = config.HiddenSize;
+        for (var j = 1; j < features.Length; j++)
+            AssertRelative([.. features[j].Zip(features[0], (a, b) => a - b)], [.. Enumerable.Range(0, d).Select(i => scores.Features![j * d + i] - scores.Features[i])], 1e-4);
+    }
+
+    [SharedDataFact("data/models/stories260K")]
+    public void Stories260K_goes_on_writing_as_llama2_c_does()
+    {
+        using var policy = Stories260K.Load(SharedData.PathOf("data/models/stories260K/stories260K.bin"));
+        using var golden = JsonDocument.Parse(File.ReadAllText(SharedData.PathOf("data/models/stories260K/golden.json")));
+        var json = golden.RootElement;
+        var expected = Ints(json.GetProperty("greedy_temperature0").GetProperty("tokens"));
+        var tokens = new List<int> { expected[0] };
+        while (tokens.Count < expected.Length)
+        {
+            var last = Logits(policy.Model, policy.Weights, [.. tokens])[^1];
+            tokens.Add(Array.IndexOf(last, last.Max()));
+        }
+        Assert.Equal(expected, tokens);
+        var after = json.GetProperty("next_token_logits_after");
+        AssertRelative(Doubles(after.GetProperty("logits")), Logits(policy.Model, policy.Weights, Ints(after.GetProperty("tokens")))[^1], 1e-4);
+    }
+
+    [SharedDataFact("data/models/stories260K")]
+    public void Stories260K_scores_texts_and_pools_as_float64_does()
+    {
+        using var policy = Stories260K.Load(SharedData.PathOf("data/models/stories260K/stories260K.bin"));
+        using var golden = JsonDocument.Parse(File.ReadAllText(SharedData.PathOf("data/models/stories260K/golden.json")));
+        var scorer = new PoolScorer(policy.Model);
+        foreach (var text in golden.RootElement.GetProperty("scored_texts").EnumerateArray())
+        {
+            var tokens = Ints(text.GetProperty("tokens"));
+            var sum = scorer.Score(policy.Weights, [new EncodedPool([tokens[0]], [tokens[1..]])], outputFeatures: false).Logps[0];
+            AssertRelative([text.GetProperty("sum_logprob").GetDouble()], [sum], 1e-4);
+        }
+        foreach (var pool in golden.RootElement.GetProperty("candidate_pools").EnumerateArray())
+        {
+            var candidates = pool.GetProperty("candidates_first_is_chosen").EnumerateArray().ToList();
+            var encoded = new EncodedPool(Ints(pool.GetProperty("prompt_tokens")), [.. candidates.Select(c => Ints(c.GetProperty("tokens")))]);
+            var logps = scorer.Score(policy.Weights, [encoded], outputFeatures: false).Logps;
+            AssertRelative([.. candidates.Select(c => c.GetProperty("sum_logprob").GetDouble())], logps, 1e-4);
+        }
+    }
+
+    [SharedDataFact("data/models/stories260K")]
+    public void Stories260K_in_Hugging_Face_layout_is_read_back_bit_for_bit()
+    {
+        using var folder = new TempFolder();
+        using var policy = Stories260K.Load(SharedData.PathOf("data/models/stories260K/stories260K.bin"));
+        var directory = folder["stories"];
+        PolicyDirectory.Save(directory, policy.Weights.Config, Tokenizers.WordLevelTokenizerTests.Numbered(policy.Weights.Config.VocabularySize), policy.Weights);
+        var config = PolicyDirectory.LoadConfig(directory);
+        Assert.Equal(policy.Weights.Config, config);
+        using var weights = PolicyDirectory.LoadWeights(directory, config);
+        Assert.Equal(policy.Weights.ComputeHash(), weights.ComputeHash());
+    }
+
+    private static float[][] Logits(LlamaModel model, PolicyWeights weights, int[] tokens)
+    {
+        // Predicting a token after the last one makes the last a place too; which token does not matter here.
+        using var batch = PackedBatch.OfSequences([([.. tokens, 0], [.. Enumerable.Range(0, tokens.Length)])]);
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        using var _ = TorchSharp.torch.no_grad();
+        var (_, logits) = LlamaModel.TokenLogps(weights, batch, model.Hidden(weights, batch));
+        return [.. logits.data<float>().ToArray().Chunk(weights.Config.VocabularySize)];
+    }
+
+    private static int[] Ints(JsonElement json) => [.. json.EnumerateArray().Select(x => x.GetInt32())];
+
+    private static double[] Doubles(JsonElement json) => [.. json.EnumerateArray().Select(x => x.GetDouble())];
+
+    // Relative to the largest number: single logits may lie near 0.
+    private static void AssertRelative(double[] expected, float[] actual, double tolerance)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        var scale = expected.Max(Math.Abs);
+        for (var i = 0; i < expected.Length; i++)
+            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance * scale, $"at {i}: expected {expected[i]}, found {actual[i]}");
+    }
+}

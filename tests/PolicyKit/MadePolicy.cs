@@ -1,0 +1,64 @@
+using MassDpo.Policy;
+using MassDpo.Policy.Model;
+using MassDpo.Policy.Tokenizers;
+using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Numerics;
+
+namespace MassDpo.PolicyKit;
+
+/// <summary>Small policies and pools made from a seed.</summary>
+public static class MadePolicy
+{
+    /// <summary>A config of a few thousand parameters.</summary>
+    public static PolicyConfig Config(int vocabulary = 50, int hidden = 16, int layers = 2, int heads = 4, int keyValueHeads = 2, bool tied = true, int positions = 64) => new()
+    {
+        HiddenSize = hidden,
+        IntermediateSize = hidden * 2,
+        Layers = layers,
+        Heads = heads,
+        KeyValueHeads = keyValueHeads,
+        HeadSize = hidden / heads,
+        VocabularySize = vocabulary,
+        MaxPositions = positions,
+        RmsNormEpsilon = 1e-5,
+        TiedEmbeddings = tied,
+        BosTokenId = WordLevelTokenizer.BosId,
+        EosTokenId = WordLevelTokenizer.EosId,
+    };
+
+    /// <summary>Weights far enough from 0 that log-probabilities differ well.</summary>
+    public static PolicyWeights Weights(PolicyConfig config, long seed = 1) => PolicyWeights.Initialise(config, seed, embeddingDeviation: 0.5);
+
+    /// <summary>Items <c>i0</c>, <c>i1</c>, … that fill the vocabulary of a config.</summary>
+    public static IReadOnlyList<string> Items(PolicyConfig config) => [.. Enumerable.Range(0, config.VocabularySize - 3).Select(i => "i" + i)];
+
+    /// <summary>Writes a whole item policy.</summary>
+    public static void Write(string directory, PolicyConfig config, long seed = 1)
+    {
+        using var weights = Weights(config, seed);
+        PolicyDirectory.Save(directory, config, WordLevelTokenizer.Create(Items(config), splitsAtWhitespace: false), weights);
+    }
+
+    /// <summary>A pool of random tokens.</summary>
+    /// <param name="random">advanced</param>
+    /// <param name="vocabulary">ids are below this</param>
+    /// <param name="candidates">the chosen one counted</param>
+    /// <param name="longestPrompt">tokens</param>
+    /// <param name="longestResponse">tokens</param>
+    public static EncodedPool Pool(ref StableRandom random, int vocabulary, int candidates, int longestPrompt, int longestResponse)
+    {
+        var prompt = Tokens(ref random, 1 + random.Below(longestPrompt), vocabulary);
+        var responses = new int[candidates][];
+        for (var i = 0; i < candidates; i++)
+            responses[i] = Tokens(ref random, 1 + random.Below(longestResponse), vocabulary);
+        return new EncodedPool(prompt, responses);
+    }
+
+    private static int[] Tokens(ref StableRandom random, int count, int vocabulary)
+    {
+        var tokens = new int[count];
+        for (var i = 0; i < count; i++)
+            tokens[i] = random.Below(vocabulary);
+        return tokens;
+    }
+}
