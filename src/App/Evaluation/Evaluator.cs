@@ -1,0 +1,101 @@
+using MassDpo.App.Running;
+using MassDpo.Ingest.Records;
+using MassDpo.Ingest.Sources;
+using MassDpo.Policy.Encoding;
+using MassDpo.Policy.Model;
+using MassDpo.Policy.Scoring;
+using MassDpo.Selection.Kernels;
+using MassDpo.Shared.Contracts;
+
+namespace MassDpo.App.Evaluation;
+
+/// <summary>How an evaluation is made.</summary>
+/// <param name="Beta">β of the preference metrics</param>
+/// <param name="Batch">records scored together</param>
+/// <param name="MaxRecordBytes">as for ingest</param>
+public sealed record EvaluationOptions(double Beta, int Batch, int MaxRecordBytes);
+
+/// <summary>Records held for measuring: duplicates stay in, as the data has them.</summary>
+public sealed class EvaluationData
+{
+    private EvaluationData(IReadOnlyList<CandidatePool> pools, IReadOnlyList<DeadLetter> skipped) => (Pools, Skipped) = (pools, skipped);
+
+    public IReadOnlyList<CandidatePool> Pools { get; }
+
+    /// <summary>Records that cannot be scored, with the reason.</summary>
+    public IReadOnlyList<DeadLetter> Skipped { get; }
+
+    /// <exception cref="IOException">a file cannot be read</exception>
+    public static async Task<EvaluationData> LoadAsync(IReadOnlyList<string> files, RecordEncoder encoder, EvaluationOptions options, CancellationToken cancellation)
+    {
+        await using var source = new FileSource(files, new FileSourceOptions(ShuffleOrder.None, Seed: 0, Passes: 1, MaxRecords: 0, options.MaxRecordBytes));
+        var validator = new RecordValidator(encoder, Duplicates.Keep, options.MaxRecordBytes);
+        var (pools, skipped) = (new List<CandidatePool>(), new List<DeadLetter>());
+        await foreach (var entry in source.ReadAsync(new Position(source.Name, 0, 0), cancellation))
+        {
+            if (entry is SourceEntry.PassEnd)
+                continue;
+            var (pool, dead) = validator.Validate(entry);
+            if (pool is not null)
+                pools.Add(pool);
+            else
+                skipped.Add(dead!);
+        }
+        return new EvaluationData(pools, skipped);
+    }
+}
+
+/// <summary>Measures a policy on records that it is not trained on.</summary>
+public static class Evaluator
+{
+    /// <summary>Log-probabilities of every candidate, per record.</summary>
+    public static IEnumerable<float[]> Score(PoolScorer scorer, PolicyWeights weights, IReadOnlyList<CandidatePool> pools, int batch)
+    {
+        foreach (var part in pools.Chunk(batch))
+        {
+            var scores = scorer.Score(weights, [.. part.Select(pool => pool.Tokens)], outputFeatures: false);
+            for (var i = 0; i < part.Length; i++)
+                yield return scores.LogpsOf(i).ToArray();
+        }
+    }
+
+    /// <summary>HR@1 alone, for choosing among checkpoints.</summary>
+    public static double HitRate1(PoolScorer scorer, PolicyWeights weights, EvaluationData data, int batch) =>
+        Score(scorer, weights, data.Pools, batch).Average(logps => RankMeasures.Of(logps).Rank == 1 ? 1.0 : 0.0);
+
+    /// <param name="policy">what to measure</param>
+    /// <param name="weights">of it</param>
+    /// <param name="data">at least one record</param>
+    /// <param name="reference">log-probabilities under the reference, per record; null: no preference metrics</param>
+    /// <param name="options">see there</param>
+    public static EvaluationResult Measure(LoadedPolicy policy, PolicyWeights weights, EvaluationData data, IReadOnlyList<float[]>? reference, EvaluationOptions options)
+    {
+        var (summed, perToken) = (new List<RecordMeasures>(), new List<RecordMeasures>());
+        var (accuracy, hits, loss, record) = (0.0, 0, 0.0, 0);
+        var severalTokens = data.Pools.Any(pool => pool.Tokens.Responses.Any(response => response.Length > 1));
+        foreach (var logps in Score(policy.Scorer, weights, data.Pools, options.Batch))
+        {
+            summed.Add(RankMeasures.Of(logps));
+            if (severalTokens)
+            {
+                var responses = data.Pools[record].Tokens.Responses;
+                perToken.Add(RankMeasures.Of([.. logps.Select((logp, i) => logp / responses[i].Length)]));
+            }
+            if (reference is not null)
+            {
+                var under = reference[record];
+                var z = new double[logps.Length - 1];
+                for (var j = 0; j < z.Length; j++)
+                    z[j] = options.Beta * (((double)logps[j + 1] - under[j + 1]) - ((double)logps[0] - under[0]));
+                // Ties count against the policy.
+                var preferred = z.Count(value => value < 0);
+                accuracy += (double)preferred / z.Length;
+                hits += preferred == z.Length ? 1 : 0;
+                loss += FisherInformation.Loss(z);
+            }
+            record++;
+        }
+        return new EvaluationResult(RankingMetrics.Of(summed)!, severalTokens ? RankingMetrics.Of(perToken) : null,
+            reference is null ? null : new PreferenceMetrics(accuracy / record, (double)hits / record, loss / record), data.Skipped.Count);
+    }
+}

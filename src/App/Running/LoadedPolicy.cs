@@ -1,0 +1,44 @@
+using MassDpo.Policy;
+using MassDpo.Policy.Encoding;
+using MassDpo.Policy.Model;
+using MassDpo.Policy.Scoring;
+
+namespace MassDpo.App.Running;
+
+/// <summary>A policy directory, loaded once and shared by all that work with it.</summary>
+public sealed class LoadedPolicy : IDisposable
+{
+    private LoadedPolicy(string directory, PolicyConfig config, RecordEncoder encoder, PolicyWeights weights)
+    {
+        (Directory, Config, Encoder, Weights) = (directory, config, encoder, weights);
+        Model = new LlamaModel(config);
+        Scorer = new PoolScorer(Model);
+    }
+
+    public string Directory { get; }
+
+    public PolicyConfig Config { get; }
+
+    public RecordEncoder Encoder { get; }
+
+    /// <summary>As they were found; never changed.</summary>
+    public PolicyWeights Weights { get; }
+
+    public LlamaModel Model { get; }
+
+    public PoolScorer Scorer { get; }
+
+    /// <exception cref="PolicyFormatException">no policy there, or one that is not supported</exception>
+    public static LoadedPolicy Load(string directory)
+    {
+        var config = PolicyDirectory.LoadConfig(directory);
+        var encoder = new RecordEncoder(PolicyDirectory.LoadTokenizer(directory, config), config);
+        return new LoadedPolicy(directory, config, encoder, PolicyDirectory.LoadWeights(directory, config));
+    }
+
+    public void Dispose()
+    {
+        Model.Dispose();
+        Weights.Dispose();
+    }
+}

@@ -1,0 +1,85 @@
+using System.Text.Json.Nodes;
+using MassDpo.App.Evaluation;
+using MassDpo.Ingest.Sources;
+using MassDpo.Learner;
+using MassDpo.Learner.Checkpoints;
+using MassDpo.Shared.Actors;
+using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Files;
+using Microsoft.Extensions.Logging;
+using static TorchSharp.torch;
+
+namespace MassDpo.App.Running;
+
+/// <summary>What a run is given.</summary>
+/// <param name="Policy">directory of the policy to start from, which is also the reference</param>
+/// <param name="Output">directory that the run writes</param>
+/// <param name="Evaluation">file to measure the policy on before and after; null: none</param>
+/// <param name="EvaluationOptions">how</param>
+/// <param name="ContinueWithChanges">whether a resume with other settings is let through</param>
+/// <param name="Options">everything else</param>
+public sealed record RunRequest(string Policy, string Output, string? Evaluation, EvaluationOptions EvaluationOptions, bool ContinueWithChanges, RunOptions Options);
+
+/// <summary>How a run ended, with what its report holds.</summary>
+public sealed record RunResult(LearnerOutcome Outcome, JsonObject Report, EvaluationResult? Before, EvaluationResult? After);
+
+/// <summary>The main job from beginning to end: loads, measures, runs the pipeline, measures again, reports.</summary>
+public sealed class RunJob(RunRequest request, ILogger logger)
+{
+    /// <summary>Runs until the input has ended or <paramref name="stop"/> asks for an orderly end.</summary>
+    /// <param name="open">makes the source of the records</param>
+    /// <param name="progress">told of every update, with the source's estimate of all records</param>
+    /// <param name="tap">told of every selection that was applied</param>
+    /// <param name="stop">see above</param>
+    public async Task<RunResult> RunAsync(Func<IRecordSource> open, Action<LearnerProgress, long?> progress, Action<SelectionEvent> tap, CancellationToken stop)
+    {
+        var options = request.Options;
+        set_num_threads(options.Threads);
+        using var policy = LoadedPolicy.Load(request.Policy);
+        using var directory = RunDirectory.Open(request.Output, PhysicalFiles.Instance);
+        await using var source = open();
+        var (evaluation, reference) = await LoadEvaluationAsync(policy, stop);
+        var before = evaluation is null ? null : Evaluator.Measure(policy, policy.Weights, evaluation, reference, request.EvaluationOptions);
+        WriteInputs(source);
+        LearnerOutcome outcome;
+        await using (var host = new LocalHost(TimeProvider.System, logger))
+        {
+            using var pipeline = new Pipeline(host, policy, source, directory, options, request.ContinueWithChanges,
+                update => progress(update, source.EstimatedRecords), tap);
+            await using var _ = stop.Register(pipeline.Stop);
+            outcome = await pipeline.EndAsync();
+        }
+        EvaluationResult? after = null;
+        if (evaluation is not null && !outcome.Stopped)
+        {
+            using var trained = LoadedPolicy.Load(directory.Policy);
+            after = Evaluator.Measure(trained, trained.Weights, evaluation, reference, request.EvaluationOptions);
+        }
+        var report = RunReport.Of(options, outcome, before, after);
+        await File.WriteAllTextAsync(directory.Report, RunReport.Text(report), CancellationToken.None);
+        return new RunResult(outcome, report, before, after);
+    }
+
+    private async Task<(EvaluationData?, IReadOnlyList<float[]>?)> LoadEvaluationAsync(LoadedPolicy policy, CancellationToken cancellation)
+    {
+        if (request.Evaluation is null)
+            return (null, null);
+        var data = await EvaluationData.LoadAsync([request.Evaluation], policy.Encoder, request.EvaluationOptions, cancellation);
+        if (data.Pools.Count == 0)
+            throw new InvalidDataException($"{request.Evaluation}: no record can be measured{(data.Skipped.Count > 0 ? $"; the first: {data.Skipped[0].Reason}" : "")}");
+        return (data, [.. Evaluator.Score(policy.Scorer, policy.Weights, data.Pools, request.EvaluationOptions.Batch)]);
+    }
+
+    // What replay needs to find again.
+    private void WriteInputs(IRecordSource source)
+    {
+        var inputs = new JsonObject
+        {
+            ["v"] = 1,
+            ["policy"] = Path.GetFullPath(request.Policy),
+            ["data"] = source is FileSource files ? new JsonArray([.. files.Files.Select(file => (JsonNode)Path.GetFullPath(file))]) : null,
+            ["settings"] = RunReport.Settings(request.Options),
+        };
+        File.WriteAllText(Path.Combine(request.Output, "run.json"), RunReport.Text(inputs));
+    }
+}

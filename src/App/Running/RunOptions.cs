@@ -1,0 +1,118 @@
+using MassDpo.Ingest.Sources;
+using MassDpo.Learner.Checkpoints;
+using MassDpo.Learner.Slots;
+using MassDpo.Learner.Training;
+using MassDpo.Policy.Encoding;
+using MassDpo.Selection;
+using MassDpo.Selection.Kernels;
+using MassDpo.Shared.Settings;
+
+namespace MassDpo.App.Running;
+
+/// <summary>All that a run is set to, with its ranges checked.</summary>
+public sealed record RunOptions
+{
+    // Two whole checkpoints are kept whatever is asked for; the bound on time spans is what timers can take.
+    private static readonly TimeSpan LongestSpan = TimeSpan.FromDays(40);
+
+    public required Duplicates Duplicates { get; init; }
+    public required FileSourceOptions Files { get; init; }
+    public required SelectionOptions Selection { get; init; }
+    public required int Selectors { get; init; }
+    public required long ReferenceCacheBytes { get; init; }
+    public required SlotOptions Slots { get; init; }
+    public required TrainerOptions Trainer { get; init; }
+    public required int CheckpointUpdates { get; init; }
+    public required int CheckpointsKept { get; init; }
+    public required int MetricsWindow { get; init; }
+    public required int Threads { get; init; }
+    public required TimeSpan Progress { get; init; }
+
+    /// <summary>Every effective setting as text, for reports.</summary>
+    public required IReadOnlyDictionary<string, string> Settings { get; init; }
+
+    /// <summary>Records that an intake holds: what may be granted, and one batch ahead.</summary>
+    public int Window => (Slots.MaxStaleness + 2) * Slots.BatchSize;
+
+    /// <summary>Reads a run's settings.</summary>
+    /// <exception cref="Shared.Settings.Hocon.HoconException">a value is malformed or outside its range</exception>
+    public static RunOptions From(EffectiveSettings settings)
+    {
+        var seed = settings.Long("runtime.seed", 0);
+        var beta = settings.Number("learner.beta", 1e-6, 1e3);
+        var batch = settings.Integer("learner.batch", 1, 1 << 20);
+        var maxRecordBytes = (int)settings.Size("ingest.max-record-bytes", 1024, 1 << 30);
+        settings.Choice("selection.features", new Dictionary<string, string> { ["output"] = "output" });
+        return new RunOptions
+        {
+            Duplicates = settings.Choice("ingest.duplicates", new Dictionary<string, Duplicates> { ["drop"] = Duplicates.Drop, ["keep"] = Duplicates.Keep }),
+            Files = new FileSourceOptions(Order(settings), seed, settings.Integer("ingest.passes", 1), settings.Long("ingest.max-records", 0), maxRecordBytes),
+            Selection = new SelectionOptions(
+                settings.Choice("selection.method", Enum.GetValues<SelectionMethod>().ToDictionary(method => method.Name())),
+                new KernelOptions
+                {
+                    Negatives = settings.Integer("selection.negatives", 1, 1 << 16),
+                    Beta = beta,
+                    Ridge = settings.Number("selection.ridge", 1e-9, 1e3),
+                    ZCap = settings.Number("selection.z-cap", -30, 30) is var cap and < 30 ? cap : null,
+                    ProbabilityCap = settings.Number("selection.probability-cap", 1e-12, 1) is var share and < 1 ? share : null,
+                },
+                seed,
+                settings.Number("metrics.sample", 0, 1),
+                settings.Flag("selection.effective-rank"),
+                settings.Flag("selection.include-meta")),
+            Selectors = settings.Integer("selection.selectors", 1, 1024),
+            ReferenceCacheBytes = settings.Size("selection.reference-cache", 0, 1L << 40),
+            Slots = new SlotOptions(batch, Math.Min(batch, settings.Integer("selection.block", 1, 1 << 16)), settings.Integer("slots.max-staleness", 0, 10_000),
+                settings.Integer("slots.max-attempts", 1, 1000), settings.Duration("slots.lease", TimeSpan.FromSeconds(1), LongestSpan)),
+            Trainer = new TrainerOptions(beta, Schedule(settings), Adam(settings, "learner", settings.Number("learner.adam-epsilon", 1e-30, 1)),
+                settings.Integer("learner.micro-batch", 0, 1 << 20)),
+            CheckpointUpdates = settings.Integer("checkpoint.updates", 1),
+            CheckpointsKept = settings.Integer("checkpoint.keep", 2, 1_000_000),
+            MetricsWindow = settings.Integer("metrics.window", 1, 100_000_000),
+            Threads = settings.Integer("runtime.threads", 1, 1024),
+            Progress = settings.Duration("runtime.progress", TimeSpan.FromMilliseconds(100), LongestSpan),
+            Settings = settings.Effective.Where(setting => IsOfRun(setting.Key)).ToDictionary(StringComparer.Ordinal),
+        };
+    }
+
+    /// <summary>The optimiser's numbers out of a section.</summary>
+    internal static AdamOptions Adam(EffectiveSettings settings, string section, double epsilon) => new(
+        settings.Number(section + ".adam-beta1", 0, 0.999999), settings.Number(section + ".adam-beta2", 0, 0.9999999), epsilon,
+        settings.Number(section + ".weight-decay", 0, 10), settings.Number(section + ".max-gradient-norm", 0, 1e9));
+
+    /// <summary>What a resume must agree with: everything that a result depends on.</summary>
+    public RunIdentity Identity(string policyHash, string data)
+    {
+        string[] leftOut = ["ingest.passes", "ingest.max-records", "selection.selectors", "selection.reference-cache", "selection.effective-rank",
+            "selection.include-meta", "slots.", "checkpoint.", "metrics.", "runtime.progress"];
+        var values = Settings.Where(setting => !leftOut.Any(name => setting.Key.StartsWith(name, StringComparison.Ordinal))).ToDictionary(StringComparer.Ordinal);
+        values["policy"] = policyHash;
+        values["data"] = data;
+        return new RunIdentity(values);
+    }
+
+    private static bool IsOfRun(string key) => !key.StartsWith("sft.", StringComparison.Ordinal) && !key.StartsWith("eval.", StringComparison.Ordinal);
+
+    private static ShuffleOrder Order(EffectiveSettings settings)
+    {
+        try
+        {
+            return ShuffleOrder.Parse(settings.Text("ingest.shuffle"));
+        }
+        catch (FormatException e)
+        {
+            throw settings.Outside("ingest.shuffle", $"'{settings.Text("ingest.shuffle")}'", e.Message);
+        }
+    }
+
+    private static LearningRateSchedule Schedule(EffectiveSettings settings)
+    {
+        var shape = settings.Choice("learner.schedule", Enum.GetValues<ScheduleShape>().ToDictionary(shape => shape.ToString().ToLowerInvariant()));
+        var total = settings.Long("learner.total-updates", 0);
+        if (shape != ScheduleShape.Constant && total == 0)
+            throw settings.Outside("learner.total-updates", "0 with a falling learning rate", "write how many updates the run has: records × passes / batch");
+        return new LearningRateSchedule(settings.Number("learner.learning-rate", 1e-12, 1e3), shape, settings.Long("learner.warmup", 0), total,
+            settings.Integer("learner.first-step", 0, 1));
+    }
+}

@@ -1,0 +1,65 @@
+using System.Reflection;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using MassDpo.App.Evaluation;
+using MassDpo.Learner;
+using static TorchSharp.torch;
+
+namespace MassDpo.App.Running;
+
+/// <summary><c>report.json</c>: what a run did, with what.</summary>
+internal static class RunReport
+{
+    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static JsonObject Of(RunOptions options, LearnerOutcome outcome, EvaluationResult? before, EvaluationResult? after)
+    {
+        var (counts, start) = (outcome.Counts, outcome.CountsAtStart);
+        var seconds = counts.Seconds - start.Seconds;
+        return new JsonObject
+        {
+            ["v"] = 1,
+            ["stopped"] = outcome.Stopped,
+            ["before"] = before?.ToJson(),
+            ["after"] = after?.ToJson(),
+            ["counts"] = new JsonObject
+            {
+                ["read"] = counts.Read,
+                ["applied"] = counts.Applied,
+                ["dead"] = counts.Dead,
+                ["duplicates"] = counts.Duplicates,
+                ["unknown"] = counts.Unknown,
+            },
+            ["updates"] = outcome.Version,
+            ["policy_hash"] = outcome.PolicyHash,
+            ["seconds"] = Math.Round(counts.Seconds, 3),
+            ["records_per_s"] = seconds > 0 ? Math.Round((counts.Applied - start.Applied) / seconds, 1) : 0,
+            ["lag"] = new JsonObject { ["p50"] = Quantile(outcome.Lags, 0.5), ["p95"] = Quantile(outcome.Lags, 0.95), ["max"] = Quantile(outcome.Lags, 1) },
+            ["notes"] = new JsonArray([.. outcome.Notes.Select(note => (JsonNode)note)]),
+            ["settings"] = Settings(options),
+            ["build"] = Build,
+            ["device"] = "cpu",
+            ["threads"] = options.Threads,
+        };
+    }
+
+    public static JsonObject Settings(RunOptions options) =>
+        new(options.Settings.OrderBy(setting => setting.Key, StringComparer.Ordinal).Select(setting => KeyValuePair.Create(setting.Key, (JsonNode?)setting.Value)));
+
+    public static string Text(JsonObject json) => json.ToJsonString(Readable) + "\n";
+
+    /// <summary>Version of the program and of libtorch.</summary>
+    public static string Build =>
+        $"massdpo {typeof(RunReport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion}, libtorch {__version__}";
+
+    // The smallest lag that at least this share of the records does not exceed.
+    private static long Quantile(IReadOnlyDictionary<long, long> lags, double share)
+    {
+        var (needed, seen) = (share * lags.Values.Sum(), 0L);
+        foreach (var (lag, records) in lags.OrderBy(entry => entry.Key))
+            if ((seen += records) >= needed)
+                return lag;
+        return 0;
+    }
+}

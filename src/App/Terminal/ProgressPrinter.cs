@@ -1,0 +1,65 @@
+using System.Globalization;
+using MassDpo.Learner;
+
+namespace MassDpo.App.Terminal;
+
+/// <summary>One line now and then on how a run stands: records, rate, metrics before training, lag, time left.</summary>
+internal sealed class ProgressPrinter(TimeSpan interval, TimeProvider clock, TextWriter writer, bool rewrite)
+{
+    private readonly long _began = clock.GetTimestamp();
+    private long _printed = clock.GetTimestamp();
+    private long? _appliedAtStart;
+    private bool _any;
+
+    public void Update(LearnerProgress progress, long? allRecords)
+    {
+        _appliedAtStart ??= progress.Counts.Applied - 1;
+        if (clock.GetElapsedTime(_printed) < interval)
+            return;
+        _printed = clock.GetTimestamp();
+        Print(progress, allRecords);
+    }
+
+    /// <summary>Ends a line that was written over.</summary>
+    public void End()
+    {
+        if (_any && rewrite)
+            writer.WriteLine();
+    }
+
+    private void Print(LearnerProgress progress, long? allRecords)
+    {
+        var seconds = clock.GetElapsedTime(_began).TotalSeconds;
+        var rate = (progress.Counts.Applied - _appliedAtStart!.Value) / Math.Max(seconds, 1e-9);
+        var parts = new List<string>
+        {
+            allRecords is { } all ? $"{Number(progress.Counts.Read)} of {Number(all)} records" : $"{Number(progress.Counts.Read)} records",
+            $"{Number((long)rate)}/s",
+            $"update {Number(progress.Version)}",
+        };
+        if (progress.Loss is { } loss)
+            parts.Add(string.Create(CultureInfo.InvariantCulture, $"loss {loss:F3}"));
+        if (progress.Window is { } w)
+            parts.Add(string.Create(CultureInfo.InvariantCulture, $"HR@1 {100 * w.HitRate1:F1}%"));
+        parts.Add($"lag {progress.Lag}");
+        if (progress.Counts.Dead > 0)
+            parts.Add($"{Number(progress.Counts.Dead)} dead");
+        if (allRecords is { } total && rate > 0)
+            parts.Add($"{Left((total - progress.Counts.Read) / rate)} left");
+        var line = string.Join(" · ", parts);
+        if (rewrite)
+            writer.Write($"\r\u001b[2K{line}");
+        else
+            writer.WriteLine(line);
+        _any = true;
+    }
+
+    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Left(double seconds) => seconds switch
+    {
+        < 60 => $"{Math.Ceiling(Math.Max(0, seconds)):F0}s",
+        < 3600 => $"{(int)seconds / 60}m{(int)seconds % 60:D2}s",
+        _ => $"{(long)seconds / 3600}h{(long)seconds / 60 % 60:D2}m",
+    };
+}

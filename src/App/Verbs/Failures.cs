@@ -1,0 +1,45 @@
+using System.Runtime.InteropServices;
+using MassDpo.App.Terminal;
+using MassDpo.Shared.Settings.Hocon;
+
+namespace MassDpo.App.Verbs;
+
+/// <summary>Turns signals into an orderly end, and exceptions into one line and an exit code.</summary>
+internal static class Failures
+{
+    public static async Task<int> Guard(Func<CancellationToken, Task<int>> verb)
+    {
+        using var stop = new CancellationTokenSource();
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        try
+        {
+            return await verb(stop.Token);
+        }
+        catch (Exception e) when (e is HoconException or UsageException)
+        {
+            Output.ErrorLine($"error: {e.Message}");
+            return ExitCode.Usage;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return ExitCode.Done;
+        }
+        catch (Exception e)
+        {
+            Output.ErrorLine($"error: {e.Message}");
+            if (Environment.GetEnvironmentVariable("MASSDPO_TRACE") is { Length: > 0 })
+                Output.ErrorLine(e.ToString());
+            else if (e is not (IOException or InvalidDataException))
+                Output.ErrorLine("Set MASSDPO_TRACE=1 to see where it comes from.");
+            return ExitCode.Failed;
+        }
+
+        void Stop(PosixSignalContext context)
+        {
+            // The first asks for an orderly end; a second one ends the process at once.
+            context.Cancel = !stop.IsCancellationRequested;
+            stop.Cancel();
+        }
+    }
+}

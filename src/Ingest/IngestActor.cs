@@ -1,0 +1,248 @@
+using MassDpo.Ingest.Records;
+using MassDpo.Ingest.Sources;
+using MassDpo.Shared.Actors;
+using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Links;
+
+namespace MassDpo.Ingest;
+
+/// <summary>What an intake may hold.</summary>
+/// <param name="Name">of this intake, unique among all</param>
+/// <param name="Window">records held at most, with slots and without: more than (s+1)·B, so that the next batch is read while one is trained</param>
+public sealed record IngestOptions(string Name, int Window);
+
+/// <summary>What an <see cref="IngestActor"/> is told.</summary>
+public abstract record IngestMessage
+{
+    /// <summary>The learner told something.</summary>
+    internal sealed record Noticed(ControlNotice Notice) : IngestMessage;
+
+    /// <summary>There may be room or records to read on.</summary>
+    internal sealed record ReadOn : IngestMessage;
+}
+
+/// <summary>
+/// An intake: reads a source, validates, and hands pools to selectors as fast as the learner grants slots.
+/// States: no epoch yet (holds nothing); reading (records in hand, blocks granted); ended (all read, blocks may still be handed out again); stopped.
+/// It persists nothing: on a new epoch it drops what it holds, starts again at the watermark of what is settled and skips the rest of it. After a restart it
+/// asks the learner for a new epoch, for the same reason. It holds a granted block until its batch is closed, so that the block can be handed out again.
+/// A record that cannot be used goes to the learner as a dead letter, which settles its position.
+/// </summary>
+public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSource source, RecordValidator validator, IControlLink control, IPoolsLink pools,
+    IngestOptions options) : Actor<IngestMessage>
+{
+    // Entries read in one go, so that notices get their turn.
+    private const int Turn = 64;
+
+    private readonly Queue<CandidatePool> _inHand = new();
+    private readonly SortedDictionary<long, PoolBlock> _granted = [];
+    private readonly List<PassEnd> _passEnds = [];
+    private IDisposable? _membership;
+    private IAsyncEnumerator<SourceEntry>? _entries;
+    private Task<bool>? _pending;
+    private SettledPositions _settled = new();
+    private long _epoch = -1;
+    private long _offered;
+    private bool _ended;
+    private bool _stopped;
+    private bool _readOnPosted;
+
+    private int Held => _inHand.Count + _granted.Values.Sum(block => block.Pools.Count);
+
+    public override async ValueTask StartAsync(CancellationToken cancellation)
+    {
+        // Before anything else: what an earlier incarnation held is lost, and the learner must not count on it.
+        await control.SendAsync(new IntakeReady(options.Name, context.Incarnation), cancellation);
+        _membership = control.Join(options.Name, notice => context.Self.Post(new IngestMessage.Noticed(notice)));
+    }
+
+    public override async ValueTask ReceiveAsync(IngestMessage message, CancellationToken cancellation)
+    {
+        switch (message)
+        {
+            case IngestMessage.Noticed { Notice: EpochOpened opened } when opened.Epoch > _epoch:
+                await OpenAsync(opened, cancellation);
+                break;
+            case IngestMessage.Noticed { Notice: SlotsGranted granted } when granted.Epoch == _epoch && granted.Intake == options.Name:
+                await FillAsync(granted.Block, cancellation);
+                break;
+            case IngestMessage.Noticed { Notice: BlockReissued reissued } when reissued.Epoch == _epoch && reissued.Intake == options.Name:
+                await ReissueAsync(reissued, cancellation);
+                break;
+            case IngestMessage.Noticed { Notice: BatchClosed closed } when closed.Epoch == _epoch:
+                foreach (var first in _granted.Where(block => block.Value.Block.Batch < closed.Version).Select(block => block.Key).ToList())
+                    _granted.Remove(first);
+                break;
+            case IngestMessage.Noticed { Notice: LearnerStopped stopped } when stopped.Epoch == _epoch:
+                _stopped = true;
+                break;
+            case IngestMessage.ReadOn:
+                _readOnPosted = false;
+                break;
+        }
+        await ReadAsync(cancellation);
+    }
+
+    public override async ValueTask StopAsync()
+    {
+        _membership?.Dispose();
+        await CloseEntriesAsync();
+    }
+
+    private async ValueTask OpenAsync(EpochOpened opened, CancellationToken cancellation)
+    {
+        await CloseEntriesAsync();
+        _inHand.Clear();
+        _granted.Clear();
+        _passEnds.Clear();
+        (_epoch, _settled, _offered, _ended) = (opened.Epoch, opened.Settled, 0, false);
+        _entries = source.ReadAsync(_settled.Watermark(source.Name), cancellation).GetAsyncEnumerator(cancellation);
+    }
+
+    private async ValueTask FillAsync(SlotBlock block, CancellationToken cancellation)
+    {
+        if (_inHand.Count < block.Count)
+            throw new InvalidOperationException($"granted {block}, but only {_inHand.Count} records are in hand");
+        var records = new CandidatePool?[block.Count];
+        for (var i = 0; i < records.Length; i++)
+            records[i] = _inHand.Dequeue();
+        _granted[block.First] = new PoolBlock(block, records);
+        await pools.OfferAsync(_granted[block.First], cancellation);
+    }
+
+    private async ValueTask ReissueAsync(BlockReissued reissued, CancellationToken cancellation)
+    {
+        if (!_granted.TryGetValue(reissued.Block.First, out var block) || block.Block.Attempt >= reissued.Block.Attempt)
+            return;
+        var records = block.Pools.ToArray();
+        foreach (var death in reissued.Deaths)
+        {
+            if (records[death.Slot - reissued.Block.First] is { } dead)
+                await control.SendAsync(new PositionDead(options.Name, _epoch, new DeadLetter(dead.Position, death.Code, death.Reason, dead.Origin), death.Slot), cancellation);
+            records[death.Slot - reissued.Block.First] = null;
+        }
+        _granted[reissued.Block.First] = new PoolBlock(reissued.Block, records);
+        await pools.OfferAsync(_granted[reissued.Block.First], cancellation);
+    }
+
+    private async ValueTask ReadAsync(CancellationToken cancellation)
+    {
+        if (_entries is null || _ended || _stopped)
+            return;
+        var offeredBefore = _offered;
+        var ends = _passEnds.Count;
+        for (var read = 0; read < Turn && !_ended && Held < options.Window; read++)
+        {
+            if (!TryAdvance(cancellation, out var hasEntry))
+                break;
+            if (!hasEntry)
+                _ended = true;
+            else
+                await TakeAsync(_entries.Current, cancellation);
+            if (read == Turn - 1)
+                PostReadOn();
+        }
+        if (_offered != offeredBefore || _ended || _passEnds.Count != ends)
+            await control.SendAsync(new SlotRequest(options.Name, _epoch, _offered, [.. _passEnds], _ended), cancellation);
+    }
+
+    private async ValueTask TakeAsync(SourceEntry entry, CancellationToken cancellation)
+    {
+        if (entry is SourceEntry.PassEnd end)
+        {
+            _passEnds.Add(new PassEnd(end.Position.Source, end.Position.Pass, end.Position.Index));
+            return;
+        }
+        if (_settled.Contains(entry.Position))
+            return;
+        var (pool, dead) = validator.Validate(entry);
+        if (dead is not null)
+        {
+            await control.SendAsync(new PositionDead(options.Name, _epoch, dead), cancellation);
+            return;
+        }
+        _inHand.Enqueue(pool!);
+        _offered++;
+    }
+
+    // Moves on without waiting: a source that has nothing yet posts a message when it has.
+    private bool TryAdvance(CancellationToken cancellation, out bool hasEntry)
+    {
+        hasEntry = false;
+        if (_pending is null)
+        {
+            var move = Move();
+            if (move.IsCompleted)
+            {
+                hasEntry = Result(move.AsTask());
+                return true;
+            }
+            _pending = move.AsTask();
+            _ = WakeAsync(_pending);
+            return false;
+        }
+        if (!_pending.IsCompleted)
+            return false;
+        hasEntry = Result(_pending);
+        _pending = null;
+        return true;
+
+        ValueTask<bool> Move()
+        {
+            try
+            {
+                return _entries!.MoveNextAsync();
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                throw Unreadable(e);
+            }
+        }
+
+        bool Result(Task<bool> move)
+        {
+            try
+            {
+                return move.GetAwaiter().GetResult();
+            }
+            catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
+            {
+                throw Unreadable(e);
+            }
+        }
+    }
+
+    // No restart mends a source: what was applied is kept, and the run stops with the reason.
+    private FatalActorException Unreadable(Exception e) => new($"source '{source.Name}' cannot be read: {e.Message}", e);
+
+    private async Task WakeAsync(Task<bool> pending)
+    {
+        try
+        {
+            await pending;
+        }
+        catch (Exception)
+        {
+            // Whoever reads on sees it.
+        }
+        context.Self.Post(new IngestMessage.ReadOn());
+    }
+
+    private void PostReadOn()
+    {
+        if (_readOnPosted)
+            return;
+        _readOnPosted = true;
+        context.Self.Post(new IngestMessage.ReadOn());
+    }
+
+    private async ValueTask CloseEntriesAsync()
+    {
+        if (_entries is null)
+            return;
+        // An enumerator may not be disposed while it moves; one that waits for its source is left to end with the run.
+        if (_pending is null or { IsCompleted: true })
+            await _entries.DisposeAsync();
+        (_entries, _pending) = (null, null);
+    }
+}

@@ -1,0 +1,219 @@
+using System.Globalization;
+using System.Text.Json;
+using MassDpo.Shared.Contracts;
+
+namespace MassDpo.Ingest.Records;
+
+/// <summary>The fields of one record as they are read, before it is known which form they make.</summary>
+internal sealed class RecordFields
+{
+    private const string ChatRemedy = "chat messages need a chat template, which this build does not render yet: give prompt and responses as texts";
+
+    private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<int, string> _numbered = [];
+    private string? _id;
+    private Prompt? _prompt;
+    private string? _chosen;
+    private List<string>? _rejected;
+    private List<string>? _candidates;
+    private List<string>? _ranked;
+    private int? _chosenIndex;
+    private List<double>? _rewards;
+    private List<double>? _referenceLogps;
+    private JsonElement? _meta;
+    private List<(string Name, string Json)>? _unknown;
+
+    /// <summary>Reads the value of the property that the reader stands at.</summary>
+    public void Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8)
+    {
+        var name = reader.GetString()!;
+        if (!_seen.Add(name))
+            throw Bad($"'{name}' is given twice");
+        reader.Read();
+        switch (name)
+        {
+            case "id":
+                _id = reader.TokenType switch
+                {
+                    JsonTokenType.String => reader.GetString(),
+                    JsonTokenType.Number => System.Text.Encoding.UTF8.GetString(reader.ValueSpan),
+                    JsonTokenType.Null => null,
+                    _ => throw Wrong(name, "a text", reader.TokenType),
+                };
+                break;
+            case "prompt":
+                _prompt = ReadPrompt(ref reader);
+                break;
+            case "conversations" or "messages":
+                throw new RecordFormatException(DeadLetterCodes.Unsupported, $"'{name}': {ChatRemedy}");
+            case "chosen":
+                _chosen = ReadResponse(ref reader, name);
+                break;
+            case "rejected":
+                _rejected = reader.TokenType == JsonTokenType.StartArray ? ReadResponses(ref reader, name) : [ReadResponse(ref reader, name)];
+                break;
+            case "candidates":
+                _candidates = ReadResponses(ref reader, name);
+                break;
+            case "ranked":
+                _ranked = ReadResponses(ref reader, name);
+                break;
+            case "chosen_index":
+                _chosenIndex = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var index)
+                    ? index
+                    : throw Wrong(name, "a whole number", reader.TokenType);
+                break;
+            case "rewards":
+                _rewards = ReadNumbers(ref reader, name);
+                break;
+            case "reference_logps":
+                _referenceLogps = ReadNumbers(ref reader, name);
+                break;
+            case "meta":
+                _meta = JsonElement.ParseValue(ref reader);
+                break;
+            default:
+                if (name.StartsWith("rejected", StringComparison.Ordinal)
+                    && int.TryParse(name.AsSpan("rejected".Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+                {
+                    _numbered[number] = ReadResponse(ref reader, name);
+                    break;
+                }
+                var start = (int)reader.TokenStartIndex;
+                reader.Skip();
+                (_unknown ??= []).Add((name, System.Text.Encoding.UTF8.GetString(utf8[start..(int)reader.BytesConsumed])));
+                break;
+        }
+    }
+
+    /// <summary>Puts the fields together.</summary>
+    /// <exception cref="RecordFormatException">a field is missing, or two contradict each other</exception>
+    public PreferenceRecord ToRecord()
+    {
+        if (_numbered.Count > 0)
+        {
+            if (_rejected is not null)
+                throw Bad("'rejected' and 'rejected1' … are both given");
+            _rejected = [.. _numbered.Values];
+        }
+        var candidates = Responses();
+        if (candidates.Count < 2)
+            throw new RecordFormatException(DeadLetterCodes.EmptyPool, "there is no rejected response to compare the chosen one with");
+        var prompt = _prompt;
+        if (prompt is null)
+        {
+            var common = CommonPrompt.Of(candidates);
+            prompt = Prompt.OfText(common);
+            candidates = [.. candidates.Select(text => text[common.Length..])];
+        }
+        foreach (var (name, numbers) in new[] { ("rewards", _rewards), ("reference_logps", _referenceLogps) })
+            if (numbers is not null && numbers.Count != candidates.Count)
+                throw Bad($"'{name}' has {numbers.Count} numbers for {candidates.Count} candidates: one for the chosen response and one for each rejected one");
+        return new PreferenceRecord
+        {
+            Id = _id,
+            Prompt = prompt,
+            Candidates = candidates,
+            Rewards = _rewards,
+            ReferenceLogps = _referenceLogps,
+            Ranked = _ranked is not null,
+            Meta = _meta,
+            UnknownFields = _unknown is null ? null : "{" + string.Join(",", _unknown.Select(f => JsonSerializer.Serialize(f.Name) + ":" + f.Json)) + "}",
+        };
+    }
+
+    private List<string> Responses()
+    {
+        var forms = (_chosen is not null || _rejected is not null ? 1 : 0) + (_candidates is not null || _chosenIndex is not null ? 1 : 0) + (_ranked is not null ? 1 : 0);
+        if (forms > 1)
+            throw Bad("give one of: 'chosen' with 'rejected', 'candidates' with 'chosen_index', 'ranked'");
+        if (_ranked is not null)
+            return _ranked;
+        if (_candidates is not null || _chosenIndex is not null)
+        {
+            if (_candidates is null || _chosenIndex is null)
+                throw Bad(_candidates is null ? "'chosen_index' is given without 'candidates'" : "'candidates' is given without 'chosen_index'");
+            if (_chosenIndex < 0 || _chosenIndex >= _candidates.Count)
+                throw Bad($"'chosen_index' {_chosenIndex} is outside the {_candidates.Count} candidates");
+            var chosen = _candidates[_chosenIndex.Value];
+            _candidates.RemoveAt(_chosenIndex.Value);
+            return [chosen, .. _candidates];
+        }
+        if (_chosen is null || _rejected is null)
+            throw Bad(forms == 0
+                ? "no responses: give 'chosen' with 'rejected', 'candidates' with 'chosen_index', or 'ranked'"
+                : _chosen is null ? "'rejected' is given without 'chosen'" : "'chosen' is given without 'rejected'");
+        return [_chosen, .. _rejected];
+    }
+
+    private static Prompt? ReadPrompt(ref Utf8JsonReader reader)
+    {
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.Null:
+                return null;
+            case JsonTokenType.String:
+                return Prompt.OfText(reader.GetString()!);
+            case JsonTokenType.StartArray:
+                throw new RecordFormatException(DeadLetterCodes.Unsupported, $"'prompt': {ChatRemedy}");
+            case JsonTokenType.StartObject:
+                reader.Read();
+                if (reader.TokenType != JsonTokenType.PropertyName || !reader.ValueTextEquals("history"u8))
+                    throw Bad("'prompt' as an object is {\"history\": [\"item\", …]}");
+                reader.Read();
+                var items = ReadResponses(ref reader, "history");
+                reader.Read();
+                return reader.TokenType == JsonTokenType.EndObject ? Prompt.OfHistory(items) : throw Bad("'prompt' as an object has 'history' alone");
+            default:
+                throw Wrong("prompt", "a text or {\"history\": […]}", reader.TokenType);
+        }
+    }
+
+    private static List<string> ReadResponses(ref Utf8JsonReader reader, string name)
+    {
+        if (reader.TokenType != JsonTokenType.StartArray)
+            throw Wrong(name, "a list", reader.TokenType);
+        var responses = new List<string>();
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            responses.Add(ReadResponse(ref reader, name));
+        return responses;
+    }
+
+    private static string ReadResponse(ref Utf8JsonReader reader, string name) => reader.TokenType switch
+    {
+        JsonTokenType.String => reader.GetString()!,
+        JsonTokenType.StartArray or JsonTokenType.StartObject => throw new RecordFormatException(DeadLetterCodes.Unsupported, $"'{name}': {ChatRemedy}"),
+        _ => throw Wrong(name, "a text", reader.TokenType),
+    };
+
+    private static List<double>? ReadNumbers(ref Utf8JsonReader reader, string name)
+    {
+        if (reader.TokenType == JsonTokenType.Null)
+            return null;
+        if (reader.TokenType != JsonTokenType.StartArray)
+            throw Wrong(name, "a list of numbers", reader.TokenType);
+        var numbers = new List<double>();
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+        {
+            numbers.Add(reader.TokenType switch
+            {
+                JsonTokenType.Null => double.NaN,
+                JsonTokenType.Number when reader.TryGetDouble(out var number) && double.IsFinite(number) => number,
+                _ => throw Wrong(name, "a list of numbers (null where unknown)", reader.TokenType),
+            });
+        }
+        return numbers;
+    }
+
+    private static RecordFormatException Bad(string reason) => new(DeadLetterCodes.Field, reason);
+
+    private static RecordFormatException Wrong(string name, string expected, JsonTokenType found) => Bad($"'{name}' is {found switch
+    {
+        JsonTokenType.StartObject => "an object",
+        JsonTokenType.StartArray => "a list",
+        JsonTokenType.String => "a text",
+        JsonTokenType.Number => "a number that does not fit",
+        JsonTokenType.True or JsonTokenType.False => "true or false",
+        _ => "null",
+    }} where {expected} is expected");
+}

@@ -1,0 +1,56 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+using MassDpo.Shared.Contracts;
+
+namespace MassDpo.Ingest.Records;
+
+/// <summary>
+/// Reads one record from JSON. Responses come as <c>chosen</c> and <c>rejected</c> (a list or a single one, or <c>rejected1</c> … <c>rejectedN</c>), as
+/// <c>candidates</c> and <c>chosen_index</c>, or as <c>ranked</c>, best first. The prompt is a text, <c>{"history": […]}</c>, or absent: then it is what
+/// the texts have in common. Chat messages are refused by name. Unknown fields are kept.
+/// </summary>
+public static class RecordParser
+{
+    private const int MaxDepth = 64;
+
+    /// <summary>Reads one record.</summary>
+    /// <exception cref="RecordFormatException">the bytes are no record</exception>
+    public static PreferenceRecord Parse(ReadOnlySpan<byte> utf8)
+    {
+        if (!Utf8.IsValid(utf8))
+            throw new RecordFormatException(DeadLetterCodes.Encoding, $"not UTF-8 at byte {FirstInvalidByte(utf8)}: save the data as UTF-8");
+        var fields = new RecordFields();
+        try
+        {
+            var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = MaxDepth });
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.StartObject)
+                throw new RecordFormatException(DeadLetterCodes.Json, "a record is a JSON object: {\"prompt\": …, \"chosen\": …, \"rejected\": […]}");
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+                fields.Read(ref reader, utf8);
+            // What follows the object is read too: it may only be white space.
+            while (reader.Read())
+            {
+            }
+        }
+        catch (JsonException e)
+        {
+            throw new RecordFormatException(DeadLetterCodes.Json, $"not JSON: {e.Message}");
+        }
+        catch (InvalidOperationException e)
+        {
+            // An escape such as \ud800 that is no character.
+            throw new RecordFormatException(DeadLetterCodes.Encoding, $"a text is no valid Unicode: {e.Message}");
+        }
+        return fields.ToRecord();
+    }
+
+    private static int FirstInvalidByte(ReadOnlySpan<byte> bytes)
+    {
+        var at = 0;
+        while (at < bytes.Length && Rune.DecodeFromUtf8(bytes[at..], out _, out var consumed) == System.Buffers.OperationStatus.Done)
+            at += consumed;
+        return at;
+    }
+}

@@ -1,0 +1,32 @@
+using System.Runtime.CompilerServices;
+using MassDpo.Shared.Contracts;
+
+namespace MassDpo.Ingest.Sources;
+
+/// <summary>
+/// Records that the user's own code makes. Each time it is read it is asked for from the beginning, so it must give the same records again; what is
+/// settled is passed over.
+/// </summary>
+public sealed class EnumerableSource(string name, Func<CancellationToken, IAsyncEnumerable<PreferenceRecord>> records) : IRecordSource
+{
+    public string Name => name;
+
+    /// <summary>Only the name: what the user's code will give is not known.</summary>
+    public string Identity => name;
+
+    public long? EstimatedRecords => null;
+
+    public async IAsyncEnumerable<SourceEntry> ReadAsync(Position from, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var index = 0L;
+        await foreach (var record in records(cancellation).WithCancellation(cancellation))
+        {
+            if (index >= from.Index && from.Pass == 0)
+                yield return new SourceEntry.Made(new Position(name, 0, index), record);
+            index++;
+        }
+        yield return new SourceEntry.PassEnd(new Position(name, 0, index));
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}

@@ -1,0 +1,226 @@
+using System.IO.Compression;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using MassDpo.Shared.Contracts;
+using Microsoft.Win32.SafeHandles;
+
+namespace MassDpo.Ingest.Sources;
+
+/// <summary>How files are read.</summary>
+/// <param name="Order">of each pass</param>
+/// <param name="Seed">of the shuffle</param>
+/// <param name="Passes">over all files</param>
+/// <param name="MaxRecords">positions after which the input ends; 0: no limit</param>
+/// <param name="MaxRecordBytes">bytes that a record may have</param>
+public sealed record FileSourceOptions(ShuffleOrder Order, long Seed, int Passes, long MaxRecords, int MaxRecordBytes);
+
+/// <summary>
+/// Lines of files, plain or .gz, one after the other as one source. A stream in its own order, or through a shuffle buffer, is read once from beginning to
+/// end and holds no more than the buffer; a whole shuffle keeps where each line begins (16 bytes a line) and unpacks .gz into a temporary file first.
+/// </summary>
+public sealed class FileSource : IRecordSource
+{
+    /// <summary>The name of all files together: a shuffle does not keep them apart.</summary>
+    public const string SourceName = "files";
+
+    private readonly string[] _files;
+    private readonly FileSourceOptions _options;
+    private LineIndex? _index;
+
+    /// <exception cref="FileNotFoundException">a file is absent</exception>
+    /// <exception cref="IOException">a file cannot be read</exception>
+    public FileSource(IEnumerable<string> files, FileSourceOptions options)
+    {
+        _files = [.. files];
+        _options = options;
+        foreach (var file in _files)
+            if (!File.Exists(file))
+                throw new FileNotFoundException($"data file {file} does not exist", file);
+        Identity = IdentityOf(_files);
+    }
+
+    /// <summary>In the order of reading.</summary>
+    public IReadOnlyList<string> Files => _files;
+
+    public string Name => SourceName;
+
+    public string Identity { get; }
+
+    public long? EstimatedRecords
+    {
+        get
+        {
+            if (_index is null && _options.MaxRecords == 0)
+                return null;
+            var all = _index is null ? long.MaxValue : (long)_index.Count * _options.Passes;
+            return _options.MaxRecords > 0 ? Math.Min(all, _options.MaxRecords) : all;
+        }
+    }
+
+    public async IAsyncEnumerable<SourceEntry> ReadAsync(Position from, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        // Files are read as they are asked for: nothing here waits.
+        await ValueTask.CompletedTask;
+        var before = 0L;
+        for (var pass = 0; pass < _options.Passes; pass++)
+        {
+            var index = 0L;
+            foreach (var (file, line) in Pass(pass))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                if (_options.MaxRecords > 0 && before + index >= _options.MaxRecords)
+                    yield break;
+                var position = new Position(Name, pass, index++);
+                if (pass < from.Pass || (pass == from.Pass && position.Index < from.Index))
+                    continue;
+                yield return new SourceEntry.Bytes(position, file, line.Number, line.Bytes, line.Length > line.Bytes.Length ? line.Length : null);
+            }
+            before += index;
+            yield return new SourceEntry.PassEnd(new Position(Name, pass, index));
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _index?.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private IEnumerable<(string File, FileLine Line)> Pass(int pass)
+    {
+        if (_options.Order.All)
+            return Shuffled(pass);
+        return _options.Order.Buffer > 0
+            // What waits in the buffer must own its bytes.
+            ? ShuffleOrder.Buffered(InOrder().Select(l => (l.File, l.Line with { Bytes = l.Line.Bytes.ToArray() })), _options.Order.Buffer, _options.Seed, pass)
+            : InOrder();
+    }
+
+    private IEnumerable<(string File, FileLine Line)> InOrder()
+    {
+        foreach (var file in _files)
+        {
+            using var reader = new LineReader(Open(file), _options.MaxRecordBytes);
+            while (reader.Next() is { } line)
+                yield return (file, line);
+        }
+    }
+
+    private IEnumerable<(string File, FileLine Line)> Shuffled(int pass)
+    {
+        _index ??= LineIndex.Of(_files, _options.MaxRecordBytes);
+        foreach (var i in ShuffleOrder.Permutation(_index.Count, _options.Seed, pass))
+            yield return _index.Read(i);
+    }
+
+    internal static Stream Open(string file)
+    {
+        var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1, FileOptions.SequentialScan);
+        return IsPacked(file) ? new GZipStream(stream, CompressionMode.Decompress) : stream;
+    }
+
+    internal static bool IsPacked(string file) => file.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
+
+    // Sizes and contents; of a large file its ends and samples in between, so that a start does not wait for gigabytes.
+    private static string IdentityOf(string[] files)
+    {
+        const int sample = 1 << 16;
+        const int samples = 256;
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[sample];
+        foreach (var file in files)
+        {
+            using var handle = File.OpenHandle(file, options: FileOptions.SequentialScan);
+            var length = RandomAccess.GetLength(handle);
+            hash.AppendData(BitConverter.GetBytes(length));
+            var whole = length <= (long)sample * samples;
+            var pieces = whole ? (length + sample - 1) / sample : samples;
+            for (var i = 0L; i < pieces; i++)
+            {
+                var offset = whole ? i * sample : (long)((double)i / (samples - 1) * (length - sample));
+                hash.AppendData(buffer, 0, RandomAccess.Read(handle, buffer, offset));
+            }
+        }
+        return ContentHash.Current(hash);
+    }
+
+    /// <summary>Where each line of the files begins, so that any can be read at once.</summary>
+    private sealed class LineIndex : IDisposable
+    {
+        private readonly List<(int File, long Number, long Offset, long Length)> _lines = [];
+        private readonly List<(string Name, SafeFileHandle Handle)> _files = [];
+        private readonly int _limit;
+
+        private LineIndex(int limit) => _limit = limit;
+
+        public int Count => _lines.Count;
+
+        public static LineIndex Of(string[] files, int limit)
+        {
+            var index = new LineIndex(limit);
+            foreach (var file in files)
+            {
+                var handle = IsPacked(file) ? Unpack(file) : File.OpenHandle(file, options: FileOptions.RandomAccess);
+                using (var reader = new LineReader(new HandleStream(handle), limit))
+                    while (reader.Next() is { } line)
+                        index._lines.Add((index._files.Count, line.Number, line.Offset, line.Length));
+                index._files.Add((file, handle));
+            }
+            return index;
+        }
+
+        public (string File, FileLine Line) Read(int i)
+        {
+            var (file, number, offset, length) = _lines[i];
+            var bytes = new byte[Math.Min(length, _limit)];
+            var (name, handle) = _files[file];
+            for (var read = 0; read < bytes.Length;)
+            {
+                var n = RandomAccess.Read(handle, bytes.AsSpan(read), offset + read);
+                if (n == 0)
+                    throw new IOException($"{name} shrank while it was read: line {number} is gone");
+                read += n;
+            }
+            return (name, new FileLine(number, offset, bytes, length));
+        }
+
+        public void Dispose()
+        {
+            foreach (var (_, handle) in _files)
+                handle.Dispose();
+        }
+
+        private static SafeFileHandle Unpack(string file)
+        {
+            var path = Path.GetTempFileName();
+            using (var packed = Open(file))
+            using (var target = File.Create(path))
+                packed.CopyTo(target);
+            // Deleted at once where the system allows it on an open file, else when it is closed.
+            return File.OpenHandle(path, options: FileOptions.DeleteOnClose | FileOptions.RandomAccess);
+        }
+    }
+
+    /// <summary>Reads a handle from its beginning and leaves it open.</summary>
+    private sealed class HandleStream(SafeFileHandle handle) : Stream
+    {
+        private long _position;
+
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            var read = RandomAccess.Read(handle, buffer.AsSpan(offset, count), _position);
+            _position += read;
+            return read;
+        }
+
+        public override bool CanRead => true;
+        public override bool CanSeek => false;
+        public override bool CanWrite => false;
+        public override long Length => throw new NotSupportedException();
+        public override long Position { get => _position; set => throw new NotSupportedException(); }
+        public override void Flush() { }
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+        public override void SetLength(long value) => throw new NotSupportedException();
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+}

@@ -1,0 +1,74 @@
+using System.Globalization;
+using MassDpo.Shared.Files;
+
+namespace MassDpo.Learner.Checkpoints;
+
+/// <summary>The output directory of a run: where everything lies, and its lock, which one process holds.</summary>
+public sealed class RunDirectory : IDisposable
+{
+    private readonly IDisposable _lock;
+
+    private RunDirectory(string path, IFiles files, IDisposable held) => (Root, Files, _lock) = (path, files, held);
+
+    public string Root { get; }
+
+    public IFiles Files { get; }
+
+    /// <summary>The policy that the run made, in Hugging Face layout.</summary>
+    public string Policy => Path.Combine(Root, "policy");
+
+    public string Checkpoints => Path.Combine(Root, "checkpoints");
+
+    public string Selections => Path.Combine(Root, "selections.jsonl");
+
+    public string Updates => Path.Combine(Root, "updates.jsonl");
+
+    public string Metrics => Path.Combine(Root, "metrics.jsonl");
+
+    public string DeadLetters => Path.Combine(Root, "dead-letters.jsonl");
+
+    public string Report => Path.Combine(Root, "report.json");
+
+    private string Epoch => Path.Combine(Root, "epoch");
+
+    /// <summary>Opens a directory, creating it where it is absent, and takes its lock.</summary>
+    /// <exception cref="IOException">another process runs in it, or it cannot be written</exception>
+    public static RunDirectory Open(string path, IFiles files)
+    {
+        files.CreateFolder(path);
+        files.CreateFolder(Path.Combine(path, "checkpoints"));
+        var held = files.TryLock(Path.Combine(path, "lock"))
+            ?? throw new IOException($"{path} is in use by another process: wait for it to end, or choose another output directory");
+        return new RunDirectory(path, files, held);
+    }
+
+    /// <summary>The newest epoch that a learner of this directory claimed; 0 before the first.</summary>
+    public long LastEpoch
+    {
+        get
+        {
+            if (!Files.FileExists(Epoch))
+                return 0;
+            using var reader = new StreamReader(Files.OpenRead(Epoch));
+            var text = reader.ReadToEnd().Trim();
+            return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var epoch)
+                ? epoch
+                : throw new InvalidDataException($"{Epoch} holds '{text}' where a number is expected: write one there that is higher than any epoch in selections.jsonl");
+        }
+    }
+
+    /// <summary>Makes an epoch durable before anybody hears of it.</summary>
+    public void KeepEpoch(long epoch)
+    {
+        var aside = Epoch + ".writing";
+        using (var stream = Files.Create(aside))
+        {
+            stream.Write(System.Text.Encoding.ASCII.GetBytes(epoch.ToString(CultureInfo.InvariantCulture)));
+            Files.Sync(stream);
+        }
+        Files.Rename(aside, Epoch);
+        Files.SyncFolder(Root);
+    }
+
+    public void Dispose() => _lock.Dispose();
+}

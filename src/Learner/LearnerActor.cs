@@ -1,0 +1,330 @@
+using MassDpo.Learner.Checkpoints;
+using MassDpo.Learner.Metrics;
+using MassDpo.Learner.Slots;
+using MassDpo.Learner.Training;
+using MassDpo.Policy;
+using MassDpo.Shared.Actors;
+using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Links;
+
+namespace MassDpo.Learner;
+
+/// <summary>What a <see cref="LearnerActor"/> is told.</summary>
+public abstract record LearnerMessage
+{
+    /// <summary>Stop: drop the open batch, checkpoint, end.</summary>
+    public sealed record Stop : LearnerMessage;
+
+    internal sealed record Told(ControlMessage Message) : LearnerMessage;
+
+    internal sealed record Computed(SelectionBlock Block) : LearnerMessage;
+
+    internal sealed record LeasesDue : LearnerMessage;
+
+    internal sealed record Fenced(string Reason) : LearnerMessage;
+}
+
+/// <summary>What a learner works with.</summary>
+/// <param name="Directory">where the run writes; its lock is held by the process</param>
+/// <param name="PolicyDirectory">the policy that the run found, whose config and tokenizer the result keeps</param>
+/// <param name="NewTrainer">makes a trainer that starts from that policy</param>
+/// <param name="Control">the links</param>
+/// <param name="Selections">the links</param>
+/// <param name="Snapshots">the links</param>
+/// <param name="Tap">gets the event of every selection that was applied; must not block for long</param>
+/// <param name="Progress">gets every update</param>
+/// <param name="Ended">is told how the run ended, once</param>
+public sealed record LearnerParts(RunDirectory Directory, string PolicyDirectory, Func<PolicyTrainer> NewTrainer, IControlLink Control, ISelectionsLink Selections,
+    ISnapshotsLink Snapshots, Action<SelectionEvent> Tap, Action<LearnerProgress> Progress, Action<LearnerOutcome> Ended);
+
+/// <summary>
+/// The learner: opens slots, collects what selectors computed, trains batch by batch in slot order, logs, publishes, commits.
+/// States: restoring (loads the newest checkpoint, cuts the logs back to it, claims a new epoch, publishes, waits until one selector has confirmed the
+/// hash); open (grants slots, trains); ended.
+/// It persists everything that counts: checkpoints (weights, optimiser, settled positions, marks of the logs), the logs, its epoch. A restart, of the
+/// actor or of the process, is a restore: what came after the newest checkpoint is read, selected and trained on again. When an intake or its records
+/// are lost it opens a new epoch at the version it has, without going back.
+/// It alone writes the run's logs, and never waits for another actor.
+/// </summary>
+public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerParts parts, LearnerOptions options) : Actor<LearnerMessage>
+{
+    private readonly CheckpointStore _store = new(parts.Directory.Checkpoints, parts.Directory.Files, options.CheckpointsKept);
+    private readonly List<string> _notes = [];
+    private readonly SortedDictionary<long, long> _lags = [];
+    private readonly MetricsWindow _window = new(options.MetricsWindow);
+    private readonly Dictionary<string, AppendLog> _logs = new(StringComparer.Ordinal);
+    private readonly Dictionary<long, DeadLetter> _diedInSlot = [];
+    private PolicyTrainer? _trainer;
+    private SettledPositions _settled = new();
+    private RunCounts _counts = new(0, 0, 0, 0, 0);
+    private RunCounts _countsAtStart = new(0, 0, 0, 0, 0);
+    private IControlAuthority? _authority;
+    private IDisposable? _receiving;
+    private IDisposable? _leases;
+    private SlotLedger? _ledger;
+    private long _epoch;
+    private long _version;
+    private string _publishedHash = "";
+    private long _lastCheckpoint = -1;
+    private long _updateEnded;
+    private bool _open;
+    private bool _ended;
+
+    public override async ValueTask StartAsync(CancellationToken cancellation)
+    {
+        _trainer = parts.NewTrainer();
+        foreach (var path in new[] { parts.Directory.Selections, parts.Directory.Updates, parts.Directory.Metrics, parts.Directory.DeadLetters })
+            _logs[Path.GetFileName(path)] = new AppendLog(parts.Directory.Files, path);
+        Restore();
+        _receiving = parts.Selections.Receive((block, token) => context.Self.Tell(new LearnerMessage.Computed(block), token));
+        await ClaimAsync(cancellation);
+    }
+
+    public override async ValueTask ReceiveAsync(LearnerMessage message, CancellationToken cancellation)
+    {
+        if (_ended)
+            return;
+        switch (message)
+        {
+            case LearnerMessage.Stop:
+                End(stopped: true);
+                return;
+            case LearnerMessage.Fenced fenced:
+                throw new FatalActorException($"this learner is fenced: {fenced.Reason}");
+            case LearnerMessage.Computed computed when _open:
+                _ledger!.Accept(computed.Block);
+                break;
+            case LearnerMessage.LeasesDue when _open:
+                Announce(_ledger!.Expire(context.Clock.GetUtcNow()));
+                break;
+            case LearnerMessage.Told told:
+                await HearAsync(told.Message, cancellation);
+                break;
+        }
+        if (_open)
+            Advance();
+    }
+
+    public override ValueTask StopAsync()
+    {
+        _receiving?.Dispose();
+        _authority?.Dispose();
+        _trainer?.Dispose();
+        foreach (var log in _logs.Values)
+            log.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private void Restore()
+    {
+        using var checkpoint = _store.LoadNewest((name, reason) => _notes.Add($"checkpoint {name} is damaged and was set aside: {reason}"));
+        if (checkpoint is null)
+        {
+            foreach (var log in _logs.Values)
+                log.CutTo(new LogMark(0, Shared.Contracts.ContentHash.Of([])));
+            return;
+        }
+        var state = checkpoint.State;
+        var differences = state.Identity.DifferencesTo(options.Identity);
+        if (differences.Count > 0 && !options.ContinueWithChanges)
+            throw new FatalActorException($"{parts.Directory.Root} holds a run with other settings: {string.Join("; ", differences)}. Go on with the old ones, give --continue-with-changes, or choose another output directory",
+                new ResumeRefusedException(string.Join("; ", differences)));
+        _notes.AddRange(differences.Select(difference => $"continued with a change: {difference}"));
+        foreach (var (name, log) in _logs)
+        {
+            try
+            {
+                log.CutTo(state.Logs[name]);
+            }
+            catch (InvalidDataException e)
+            {
+                throw new FatalActorException(e.Message, e);
+            }
+        }
+        _trainer!.Restore(checkpoint.Weights, checkpoint.Optimizer, state.OptimizerSteps);
+        (_version, _settled, _counts, _countsAtStart) = (state.Version, state.Settled, state.Counts, state.Counts);
+        foreach (var (lag, records) in state.Lags)
+            _lags[lag] = records;
+        _lastCheckpoint = _version;
+        _notes.Add($"went on from checkpoint {checkpoint.Name}");
+    }
+
+    // A new epoch at the version that the learner has: nobody works on anything until one selector holds this very policy.
+    private async ValueTask ClaimAsync(CancellationToken cancellation)
+    {
+        _open = false;
+        _ledger = null;
+        _diedInSlot.Clear();
+        _epoch = Math.Max(_epoch, parts.Directory.LastEpoch) + 1;
+        parts.Directory.KeepEpoch(_epoch);
+        var snapshot = NewSnapshot();
+        using (var lease = snapshot.TryAcquire())
+            _publishedHash = lease!.Hash;
+        _authority?.Dispose();
+        _authority = await parts.Control.ClaimAsync(new EpochClaim(_epoch, _version, _publishedHash),
+            (message, token) => context.Self.Tell(new LearnerMessage.Told(message), token),
+            reason => context.Self.Post(new LearnerMessage.Fenced(reason)), cancellation);
+        parts.Snapshots.Publish(snapshot);
+    }
+
+    private async ValueTask HearAsync(ControlMessage message, CancellationToken cancellation)
+    {
+        switch (message)
+        {
+            case IntakeReady ready when ready.Incarnation > 1:
+                await ClaimAsync(cancellation);
+                break;
+            case SnapshotConfirmed confirmed when !_open && confirmed.Epoch == _epoch && confirmed.Version == _version:
+                if (confirmed.Hash != _publishedHash)
+                    throw new FatalActorException($"selector '{confirmed.Selector}' holds a policy with hash {confirmed.Hash}, published was {_publishedHash}");
+                Open();
+                break;
+            case SelectorReady ready when _open && ready.Incarnation > 1:
+                Announce(_ledger!.Lost(ready.Selector));
+                break;
+            case BlockHeld held when _open:
+                _ledger!.Held(held.Selector, held.Block, context.Clock.GetUtcNow());
+                ScheduleLeases();
+                break;
+            case BlockFailed failed when _open:
+                if (_ledger!.Failed(failed.Block, failed.Failures) is { } reissued)
+                    Announce([reissued]);
+                break;
+            case SlotRequest request when _open && request.Epoch == _epoch:
+                foreach (var end in request.PassEnds)
+                    _settled.EndPass(end.Source, end.Pass, end.Length);
+                _ledger!.Request(request);
+                break;
+            case PositionDead dead when dead.Epoch == _epoch && dead.Slot >= _version * options.Slots.BatchSize:
+                // Until its batch is closed a restart must find the record where it was, or the batch would have other records.
+                _diedInSlot[dead.Slot.Value] = dead.Letter;
+                break;
+            case PositionDead dead when dead.Epoch == _epoch:
+                Bury(dead.Letter);
+                break;
+        }
+    }
+
+    private void Open()
+    {
+        _ledger = new SlotLedger(options.Slots, _epoch, _version);
+        _open = true;
+        _updateEnded = context.Clock.GetTimestamp();
+        _authority!.Announce(new EpochOpened(_epoch, _version, _settled.Copy()));
+    }
+
+    private void Advance()
+    {
+        while (_ledger!.TryClose() is { } batch)
+            Train(batch);
+        foreach (var (intake, block) in _ledger.Grant())
+            _authority!.Announce(new SlotsGranted(_epoch, intake, block));
+        if (_ledger.IsDrained)
+            End(stopped: false);
+    }
+
+    private void Train(ClosedBatch batch)
+    {
+        var update = _trainer!.Update(batch.Selections);
+        var selections = batch.Selections.ToArray();
+        for (var i = 0; i < selections.Length; i++)
+            if (_diedInSlot.Remove(batch.FirstSlot + i, out var letter))
+                Bury(letter);
+        foreach (var index in update.NotFinite)
+        {
+            var pool = selections[index]!.Pool;
+            Bury(new DeadLetter(pool.Position, DeadLetterCodes.NotFinite, $"record '{pool.Id}' gives a loss or gradient that is not finite; its batch was computed again without it", pool.Origin));
+            selections[index] = null;
+        }
+        _version = _ledger!.Version;
+        var lag = 0L;
+        foreach (var selection in selections)
+        {
+            if (selection is null)
+                continue;
+            _logs["selections.jsonl"].Append(selection.Line.Bytes.Span);
+            _settled.Add(selection.Pool.Position);
+            if (selection.Measures is { } measures)
+                _window.Add(measures);
+            lag = Math.Max(lag, selection.Event.Lag);
+            _lags[selection.Event.Lag] = _lags.GetValueOrDefault(selection.Event.Lag) + 1;
+            _counts = _counts with
+            {
+                Applied = _counts.Applied + 1,
+                Duplicates = _counts.Duplicates + selection.Pool.Duplicates,
+                Unknown = _counts.Unknown + selection.Pool.UnknownItems,
+            };
+        }
+        var entry = new UpdateEntry(_version, batch.FirstSlot, [.. selections.Select(s => s?.Pool.Position)], [.. selections.Select(s => s?.Line.Hash)],
+            batch.BlockCounts, update.Loss, update.LearningRate);
+        _logs["updates.jsonl"].Append(entry.ToLine());
+        var took = context.Clock.GetElapsedTime(_updateEnded).TotalSeconds;
+        _updateEnded = context.Clock.GetTimestamp();
+        _counts = _counts with { Seconds = _counts.Seconds + took };
+        var metrics = new MetricsEntry(_version, _counts.Applied, update, _window.Means, took > 0 ? entry.Applied / took : 0, lag);
+        _logs["metrics.jsonl"].Append(metrics.ToLine());
+        Publish();
+        _authority!.Announce(new BatchClosed(_epoch, _version));
+        foreach (var selection in selections)
+            if (selection is not null)
+                parts.Tap(selection.Event);
+        parts.Progress(new LearnerProgress(_version, _counts, update.Loss, update.LearningRate, metrics.Window, lag));
+        if (_version - Math.Max(0, _lastCheckpoint) >= options.CheckpointUpdates)
+            Commit();
+    }
+
+    private PolicySnapshot NewSnapshot() => new(_epoch, _version, _trainer!.Snapshot());
+
+    private void Publish()
+    {
+        var snapshot = NewSnapshot();
+        using var lease = snapshot.TryAcquire();
+        parts.Snapshots.Publish(snapshot);
+        // The events of the next batch tell this hash: it is computed here while a selector already scores.
+        _publishedHash = lease!.Hash;
+    }
+
+    private void Bury(DeadLetter letter)
+    {
+        if (!_settled.Add(letter.Position))
+            return;
+        _logs["dead-letters.jsonl"].Append(DeadLetterLine.Of(letter));
+        _counts = _counts with { Dead = _counts.Dead + 1 };
+    }
+
+    private void Announce(IReadOnlyList<BlockReissued> reissued)
+    {
+        foreach (var notice in reissued)
+            _authority!.Announce(notice);
+        ScheduleLeases();
+    }
+
+    private void ScheduleLeases()
+    {
+        _leases?.Dispose();
+        if (_ledger!.NextExpiry is { } expiry)
+            _leases = context.Schedule(expiry - context.Clock.GetUtcNow() is var due && due > TimeSpan.Zero ? due : TimeSpan.Zero, new LearnerMessage.LeasesDue());
+    }
+
+    private void Commit()
+    {
+        // The logs first: a checkpoint may only name what is durable.
+        foreach (var log in _logs.Values)
+            log.Sync();
+        var state = new CheckpointState(_version, _epoch, _trainer!.Steps, _settled, _logs.ToDictionary(log => log.Key, log => log.Value.Mark), _counts,
+            new SortedDictionary<long, long>(_lags), options.Identity, _publishedHash);
+        _store.Write(state, _trainer.Weights.Tensors, _trainer.OptimizerState);
+        _lastCheckpoint = _version;
+    }
+
+    private void End(bool stopped)
+    {
+        _ended = true;
+        _open = false;
+        _leases?.Dispose();
+        Commit();
+        PolicyDirectory.SaveLike(parts.PolicyDirectory, parts.Directory.Policy, parts.Directory.Files, _trainer!.Weights);
+        _authority?.Announce(new LearnerStopped(_epoch, stopped ? "the learner was asked to stop" : "the input has ended"));
+        parts.Ended(new LearnerOutcome(stopped, _version, _publishedHash, _counts, _countsAtStart, _lags, _notes));
+    }
+}

@@ -1,0 +1,13 @@
+using MassDpo.Learner.Checkpoints;
+using MassDpo.Learner.Slots;
+
+namespace MassDpo.Learner;
+
+/// <summary>How a learner runs.</summary>
+/// <param name="Slots">how slots are opened and leased</param>
+/// <param name="Identity">what a resume must agree with</param>
+/// <param name="ContinueWithChanges">whether a resume with another identity is let through, and logged</param>
+/// <param name="CheckpointUpdates">updates between checkpoints</param>
+/// <param name="CheckpointsKept">at least 2</param>
+/// <param name="MetricsWindow">records over which the metrics before training are means</param>
+public sealed record LearnerOptions(SlotOptions Slots, RunIdentity Identity, bool ContinueWithChanges, int CheckpointUpdates, int CheckpointsKept, int MetricsWindow);

@@ -1,0 +1,224 @@
+using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Links;
+
+namespace MassDpo.Learner.Slots;
+
+/// <summary>How slots are opened and leased.</summary>
+/// <param name="BatchSize">slots per batch, B</param>
+/// <param name="BlockSize">slots per block: what a selector computes together</param>
+/// <param name="MaxStaleness">s: batches up to version + s are open</param>
+/// <param name="MaxAttempts">attempts at one record before it goes to dead letters</param>
+/// <param name="Lease">how long a block that nobody tells of stays with its holder</param>
+/// <param name="Intakes">how many intakes there are: input ends when all of them say so</param>
+public sealed record SlotOptions(int BatchSize, int BlockSize, int MaxStaleness, int MaxAttempts, TimeSpan Lease, int Intakes = 1);
+
+/// <summary>A batch whose slots are all filled or empty, in slot order.</summary>
+public sealed record ClosedBatch(long Batch, long FirstSlot, IReadOnlyList<Selection?> Selections, IReadOnlyList<int> BlockCounts, long OldestVersion);
+
+/// <summary>
+/// The books of one epoch: which batches are open, which blocks of slots are granted to whom, what came back. Pure bookkeeping on the caller's clock: it
+/// sends nothing and waits for nothing. A version is the number of batches closed; batches up to version + s are open, so nothing older than s versions
+/// is ever trained on and at most (s+1)·B pools are out.
+/// </summary>
+public sealed class SlotLedger(SlotOptions options, long epoch, long version)
+{
+    private readonly SortedDictionary<string, Intake> _intakes = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<long, OpenBatch> _batches = [];
+    // Attempts per slot: within an epoch a slot has one record.
+    private readonly Dictionary<long, int> _attempts = [];
+
+    /// <summary>Batches closed.</summary>
+    public long Version { get; private set; } = version;
+
+    /// <summary>Whether every intake has said that nothing follows and all they had is closed.</summary>
+    public bool IsDrained => AllEnded && _intakes.Values.All(intake => intake.InHand == 0) && _batches.Count == 0;
+
+    /// <summary>Blocks granted and not yet computed.</summary>
+    public int OpenBlocks => _batches.Values.Sum(batch => batch.Blocks.Count(block => block.Selections is null));
+
+    private bool AllEnded => _intakes.Count >= options.Intakes && _intakes.Values.All(intake => intake.Ended);
+
+    /// <summary>Notes what an intake has in hand. A message of another epoch, or an older one, changes nothing.</summary>
+    public void Request(SlotRequest request)
+    {
+        if (request.Epoch != epoch)
+            return;
+        if (!_intakes.TryGetValue(request.Intake, out var intake))
+            _intakes[request.Intake] = intake = new Intake();
+        intake.Offered = Math.Max(intake.Offered, request.Offered);
+        intake.Ended |= request.Ended;
+    }
+
+    /// <summary>Opens batches and grants what records are in hand for, a whole block at a time; a shorter one only at the end of an intake's input.</summary>
+    public IReadOnlyList<(string Intake, SlotBlock Block)> Grant()
+    {
+        var grants = new List<(string, SlotBlock)>();
+        for (var number = Version; number <= Version + options.MaxStaleness; number++)
+        {
+            if (!_batches.TryGetValue(number, out var batch))
+                batch = new OpenBatch(number, number * options.BatchSize);
+            while (batch.Granted < options.BatchSize && NextIntake(options.BatchSize - batch.Granted) is { } name)
+            {
+                var intake = _intakes[name];
+                var count = (int)Math.Min(Math.Min(options.BlockSize, options.BatchSize - batch.Granted), intake.InHand);
+                var block = new SlotBlock(epoch, number, batch.FirstSlot + batch.Granted, count, Attempt: 1);
+                intake.Granted += count;
+                batch.Granted += count;
+                batch.Blocks.Add(new OpenBlock(name, block));
+                _batches[number] = batch;
+                grants.Add((name, block));
+            }
+            // A batch that is not full yet must fill before the next one opens: slots follow one another.
+            if (batch.Granted < options.BatchSize)
+                break;
+        }
+        return grants;
+    }
+
+    /// <summary>A holder tells of a block: its lease begins anew.</summary>
+    public void Held(string holder, SlotBlock block, DateTimeOffset now)
+    {
+        if (Find(block) is { Selections: null } open && open.Block.Attempt == block.Attempt)
+        {
+            open.Holder = holder;
+            open.LeasedUntil = now + options.Lease;
+        }
+    }
+
+    /// <summary>Takes a computed block in; false where it is of another epoch or attempt, or there already.</summary>
+    /// <exception cref="InvalidOperationException">it was computed with a version that its slots do not allow: a defect, not a late message</exception>
+    public bool Accept(SelectionBlock computed)
+    {
+        if (Find(computed.Block) is not { Selections: null } open || open.Block.Attempt != computed.Block.Attempt)
+            return false;
+        var lag = computed.Block.Batch - computed.Version;
+        if (lag < 0 || lag > options.MaxStaleness)
+            throw new InvalidOperationException($"{computed.Block} came from '{computed.Selector}' with version {computed.Version}: a lag of {lag} is outside 0..{options.MaxStaleness}");
+        open.Selections = computed.Selections;
+        open.Version = computed.Version;
+        return true;
+    }
+
+    /// <summary>
+    /// A selector failed on records of a block: they have one attempt less, those without any left die, and the block is handed out again. Null where
+    /// the message is late.
+    /// </summary>
+    public BlockReissued? Failed(SlotBlock block, IReadOnlyList<SlotFailure> failures)
+    {
+        if (Find(block) is not { Selections: null } open || open.Block.Attempt != block.Attempt)
+            return null;
+        var deaths = new List<SlotDeath>();
+        foreach (var failure in failures)
+            if (CountAttempt(failure.Slot))
+                deaths.Add(new SlotDeath(failure.Slot, DeadLetterCodes.Selector, failure.Reason));
+        return Reissue(open, deaths);
+    }
+
+    /// <summary>Hands out again whatever a holder had when it was lost.</summary>
+    public IReadOnlyList<BlockReissued> Lost(string holder) =>
+        ReissueAll(open => open.Holder == holder, $"its selector '{holder}' was lost");
+
+    /// <summary>Hands out again the blocks whose leases have run out.</summary>
+    public IReadOnlyList<BlockReissued> Expire(DateTimeOffset now) =>
+        ReissueAll(open => open.LeasedUntil <= now, $"nothing was heard of its holder for {options.Lease}");
+
+    /// <summary>The next time at which a lease runs out; null where nothing is out.</summary>
+    public DateTimeOffset? NextExpiry => Outstanding().Select(open => open.LeasedUntil).Min();
+
+    /// <summary>The oldest batch, once all its slots have come back and no more can be granted in it. The version goes up by one.</summary>
+    public ClosedBatch? TryClose()
+    {
+        if (!_batches.TryGetValue(Version, out var batch) || batch.Blocks.Any(block => block.Selections is null))
+            return null;
+        var full = batch.Granted == options.BatchSize || (AllEnded && _intakes.Values.All(intake => intake.InHand == 0));
+        if (!full)
+            return null;
+        _batches.Remove(Version);
+        for (var slot = batch.FirstSlot; slot < batch.FirstSlot + batch.Granted; slot++)
+            _attempts.Remove(slot);
+        var closed = new ClosedBatch(batch.Number, batch.FirstSlot, [.. batch.Blocks.SelectMany(block => block.Selections!)],
+            [.. batch.Blocks.Select(block => block.Block.Count)], batch.Blocks.Min(block => block.Version));
+        Version++;
+        return closed;
+    }
+
+    private string? NextIntake(int room)
+    {
+        // The one with most in hand, so that several intakes share the slots; by name where equal, so that the order does not depend on arrival.
+        string? best = null;
+        foreach (var (name, intake) in _intakes)
+        {
+            var enough = intake.InHand >= Math.Min(options.BlockSize, room) || (intake.Ended && intake.InHand > 0);
+            if (enough && (best is null || intake.InHand > _intakes[best].InHand))
+                best = name;
+        }
+        return best;
+    }
+
+    private IEnumerable<OpenBlock> Outstanding() => _batches.Values.SelectMany(batch => batch.Blocks).Where(block => block.Selections is null);
+
+    private List<BlockReissued> ReissueAll(Func<OpenBlock, bool> lost, string reason)
+    {
+        var reissued = new List<BlockReissued>();
+        foreach (var open in Outstanding().Where(lost).ToList())
+        {
+            var deaths = new List<SlotDeath>();
+            for (var slot = open.Block.First; slot < open.Block.First + open.Block.Count; slot++)
+                if (CountAttempt(slot))
+                    deaths.Add(new SlotDeath(slot, DeadLetterCodes.HolderLost, $"given up after {options.MaxAttempts} attempts: {reason}"));
+            reissued.Add(Reissue(open, deaths));
+        }
+        return reissued;
+    }
+
+    private bool CountAttempt(long slot) => (_attempts[slot] = _attempts.GetValueOrDefault(slot) + 1) >= options.MaxAttempts;
+
+    private BlockReissued Reissue(OpenBlock open, IReadOnlyList<SlotDeath> deaths)
+    {
+        open.Block = open.Block with { Attempt = open.Block.Attempt + 1 };
+        open.Holder = null;
+        open.LeasedUntil = null;
+        return new BlockReissued(epoch, open.Intake, open.Block, deaths);
+    }
+
+    private OpenBlock? Find(SlotBlock block) =>
+        block.Epoch == epoch && _batches.TryGetValue(block.Batch, out var batch) ? batch.Blocks.Find(open => open.Block.First == block.First) : null;
+
+    private sealed class Intake
+    {
+        public long Offered { get; set; }
+
+        public long Granted { get; set; }
+
+        public bool Ended { get; set; }
+
+        public long InHand => Offered - Granted;
+    }
+
+    private sealed class OpenBatch(long number, long firstSlot)
+    {
+        public long Number => number;
+
+        public long FirstSlot => firstSlot;
+
+        public int Granted { get; set; }
+
+        public List<OpenBlock> Blocks { get; } = [];
+    }
+
+    private sealed class OpenBlock(string intake, SlotBlock block)
+    {
+        public string Intake => intake;
+
+        public SlotBlock Block { get; set; } = block;
+
+        public string? Holder { get; set; }
+
+        // Null while no selector has it: then it waits at its intake, which cannot lose it without asking for a new epoch.
+        public DateTimeOffset? LeasedUntil { get; set; }
+
+        public IReadOnlyList<Selection?>? Selections { get; set; }
+
+        public long Version { get; set; }
+    }
+}

@@ -1,0 +1,225 @@
+using MassDpo.Policy.Model;
+using MassDpo.Shared.Contracts;
+using static TorchSharp.torch;
+
+namespace MassDpo.Learner.Training;
+
+/// <summary>How a batch becomes an update.</summary>
+/// <param name="Beta">β of the loss</param>
+/// <param name="Schedule">of the learning rate</param>
+/// <param name="Adam">the optimiser's numbers</param>
+/// <param name="MicroBatch">slots computed together; gradients of a batch's micro-batches add up. 0: the whole batch</param>
+public sealed record TrainerOptions(double Beta, LearningRateSchedule Schedule, AdamOptions Adam, int MicroBatch);
+
+/// <summary>What an update did.</summary>
+/// <param name="Loss">mean over the records trained on; null where there was none, so that nothing changed</param>
+/// <param name="GradientNorm">before clipping</param>
+/// <param name="LearningRate">of this update</param>
+/// <param name="NotFinite">slots, counted from the batch's first, of records left out since they gave a loss or gradient that is not finite</param>
+/// <param name="Rewards">TRL's metrics; null where nothing was trained</param>
+public sealed record UpdateResult(double? Loss, double GradientNorm, double LearningRate, IReadOnlyList<int> NotFinite, RewardMetrics? Rewards);
+
+/// <summary>TRL's metrics of a batch: a reward is β(log π − log π_ref), means are over records and their negatives.</summary>
+public sealed record RewardMetrics(double Chosen, double Rejected, double Margins, double Accuracies, double LogpsChosen, double LogpsRejected);
+
+/// <summary>
+/// Trains a policy on batches of selections. It owns the trainable weights and the optimiser. An update is a function of the weights, the optimiser's state
+/// and the batch alone. A record that gives a loss or gradient that is not finite is left out and the batch computed again without it.
+/// </summary>
+public sealed class PolicyTrainer : IDisposable
+{
+    // Takes the place of a record that is left out, so that the others are computed as before.
+    private static readonly EncodedPool Masked = new([0], [[0], [0]]);
+
+    private readonly LlamaModel _model;
+    private readonly TrainerOptions _options;
+    private readonly AdamOptimizer _optimizer;
+
+    /// <param name="model">the forward</param>
+    /// <param name="start">copied</param>
+    /// <param name="options">see there</param>
+    public PolicyTrainer(LlamaModel model, PolicyWeights start, TrainerOptions options)
+    {
+        (_model, _options) = (model, options);
+        Weights = start.Copy(trainable: true);
+        _optimizer = new AdamOptimizer(Weights.Tensors, options.Adam);
+    }
+
+    /// <summary>The weights being trained.</summary>
+    public PolicyWeights Weights { get; }
+
+    /// <summary>Updates that changed something.</summary>
+    public long Steps => _optimizer.Steps;
+
+    /// <summary>The optimiser's state by name.</summary>
+    public IEnumerable<KeyValuePair<string, Tensor>> OptimizerState => _optimizer.State;
+
+    /// <summary>Goes on from saved weights and state.</summary>
+    /// <exception cref="InvalidDataException">they are of another policy</exception>
+    public void Restore(IReadOnlyDictionary<string, Tensor> weights, IReadOnlyDictionary<string, Tensor> optimizer, long steps)
+    {
+        using var _ = no_grad();
+        foreach (var (name, own) in Weights.Tensors)
+        {
+            if (!weights.TryGetValue(name, out var saved) || !saved.shape.SequenceEqual(own.shape))
+                throw new InvalidDataException($"the saved weights have no '{name}' of shape [{string.Join(", ", own.shape)}]");
+            own.copy_(saved);
+        }
+        _optimizer.Restore(optimizer, steps);
+    }
+
+    /// <summary>Trains on one batch. Null selections are empty slots.</summary>
+    public UpdateResult Update(IReadOnlyList<Selection?> batch)
+    {
+        var rate = _options.Schedule.At(_optimizer.Steps);
+        var left = batch.ToArray();
+        var notFinite = new List<int>();
+        while (true)
+        {
+            var active = left.Count(selection => selection is not null);
+            if (active == 0)
+                return new UpdateResult(null, 0, rate, notFinite, null);
+            _optimizer.ZeroGradients();
+            var sums = new Sums();
+            var bad = Accumulate(left, active, sums);
+            var norm = bad.Count == 0 ? _optimizer.GradientNorm() : 0;
+            if (bad.Count == 0 && !double.IsFinite(norm))
+                bad = WhoseGradientIsNotFinite(left);
+            if (bad.Count == 0)
+            {
+                _optimizer.Step(rate, norm);
+                _optimizer.ZeroGradients();
+                return new UpdateResult(sums.Loss / active, norm, rate, notFinite, sums.ToMetrics(active));
+            }
+            notFinite.AddRange(bad);
+            foreach (var index in bad)
+                left[index] = null;
+        }
+    }
+
+    /// <summary>An immutable copy of the weights.</summary>
+    /// <exception cref="InvalidOperationException">a weight is not finite: such a policy is never given out</exception>
+    public PolicyWeights Snapshot()
+    {
+        using var _ = no_grad();
+        foreach (var (name, tensor) in Weights.Tensors)
+        {
+            using var sum = tensor.sum();
+            if (!float.IsFinite(sum.item<float>()))
+                throw new InvalidOperationException($"after {Steps} updates '{name}' is not finite: lower learner.learning-rate, or set learner.max-gradient-norm");
+        }
+        return Weights.Copy();
+    }
+
+    public void Dispose()
+    {
+        _optimizer.ZeroGradients();
+        _optimizer.Dispose();
+        Weights.Dispose();
+    }
+
+    // Adds up the gradients of all micro-batches; the records whose loss is not finite, in which case the gradients are of no use.
+    private List<int> Accumulate(Selection?[] batch, int active, Sums sums)
+    {
+        var size = _options.MicroBatch > 0 ? _options.MicroBatch : batch.Length;
+        var bad = new List<int>();
+        for (var start = 0; start < batch.Length; start += size)
+        {
+            using var scope = NewDisposeScope();
+            var part = batch.AsSpan(start, Math.Min(size, batch.Length - start)).ToArray();
+            if (Array.TrueForAll(part, selection => selection is null))
+                continue;
+            var (losses_N, z, logps) = Losses(part);
+            var losses = losses_N.data<float>().ToArray();
+            for (var i = 0; i < part.Length; i++)
+                if (part[i] is not null && !float.IsFinite(losses[i]))
+                    bad.Add(start + i);
+            if (bad.Count > 0)
+                continue;
+            var weights_N = tensor(Array.ConvertAll(part, selection => selection is null ? 0f : 1f / active), dtype: ScalarType.Float32);
+            (losses_N * weights_N).sum().backward();
+            sums.Add(part, losses, z, logps, _options.Beta);
+        }
+        return bad;
+    }
+
+    private List<int> WhoseGradientIsNotFinite(Selection?[] batch)
+    {
+        var bad = new List<int>();
+        for (var i = 0; i < batch.Length; i++)
+        {
+            if (batch[i] is null)
+                continue;
+            using var scope = NewDisposeScope();
+            _optimizer.ZeroGradients();
+            Losses([batch[i]]).Losses_N.sum().backward();
+            if (!double.IsFinite(_optimizer.GradientNorm()))
+                bad.Add(i);
+        }
+        return bad.Count > 0 ? bad : throw new InvalidOperationException(
+            $"after {Steps} updates the gradient of a batch is not finite, though that of each of its records is: lower learner.learning-rate");
+    }
+
+    // Losses [N] with their graph; z [N × K] row-major with −∞ where there is no negative; log-probs [C], chosen first.
+    private (Tensor Losses_N, float[] Z, float[] Logps) Losses(IReadOnlyList<Selection?> part)
+    {
+        using var scope = NewDisposeScope();
+        using var packed = PackedBatch.Of([.. part.Select(selection => selection is null ? Masked : selection.Pool.Tokens.Of(selection.Picks))]);
+        var most = part.Max(selection => selection?.Picks.Length ?? 1);
+        var reference = new float[packed.Candidates];
+        var order = new long[part.Count * (most + 1)];
+        var bias = new float[part.Count * most];
+        for (var n = 0; n < part.Count; n++)
+        {
+            part[n]?.ReferenceLogps.CopyTo(reference, packed.CandidateStart[n]);
+            var count = packed.CandidateStart[n + 1] - packed.CandidateStart[n];
+            for (var i = 0; i <= most; i++)
+                order[n * (most + 1) + i] = packed.CandidateStart[n] + (i < count ? i : 0);
+            bias.AsSpan(n * most + count - 1, most - count + 1).Fill(float.NegativeInfinity);
+        }
+        var logps_C = _model.Logps(Weights, packed);
+        var rewards = ((logps_C - tensor(reference, dtype: ScalarType.Float32)) * _options.Beta)
+            .index_select(0, tensor(order, dtype: ScalarType.Int64)).view(part.Count, most + 1);
+        var z_NK = rewards.narrow(1, 1, most) - rewards.narrow(1, 0, 1) + tensor(bias, [part.Count, most], dtype: ScalarType.Float32);
+        var losses_N = PlackettLuceLoss.Of(z_NK);
+        return (losses_N.MoveToOuterDisposeScope(), z_NK.data<float>().ToArray(), logps_C.data<float>().ToArray());
+    }
+
+    private sealed class Sums
+    {
+        private double _chosen, _rejected, _margins, _accuracies, _logpsChosen, _logpsRejected;
+
+        public double Loss { get; private set; }
+
+        public void Add(Selection?[] part, float[] losses, float[] z, float[] logps, double beta)
+        {
+            var most = z.Length / part.Length;
+            var at = 0;
+            for (var n = 0; n < part.Length; n++)
+            {
+                if (part[n] is not { } selection)
+                {
+                    at += Masked.Candidates;
+                    continue;
+                }
+                var k = selection.Picks.Length;
+                var chosen = beta * ((double)logps[at] - selection.ReferenceLogps[0]);
+                Loss += losses[n];
+                _chosen += chosen;
+                _logpsChosen += logps[at];
+                for (var j = 0; j < k; j++)
+                {
+                    var margin = -(double)z[n * most + j];
+                    _margins += margin / k;
+                    _rejected += (chosen - margin) / k;
+                    _accuracies += margin > 0 ? 1.0 / k : 0;
+                    _logpsRejected += logps[at + 1 + j] / (double)k;
+                }
+                at += k + 1;
+            }
+        }
+
+        public RewardMetrics ToMetrics(int records) => new(_chosen / records, _rejected / records, _margins / records, _accuracies / records,
+            _logpsChosen / records, _logpsRejected / records);
+    }
+}

@@ -1,0 +1,258 @@
+using MassDpo.Policy.Model;
+using MassDpo.Policy.Scoring;
+using MassDpo.Selection.Kernels;
+using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Links;
+using MassDpo.Shared.Numerics;
+
+namespace MassDpo.Selection;
+
+/// <summary>What became of a block: a selection per slot, or the records that it failed on.</summary>
+public sealed record BlockOutcome(SelectionBlock? Computed, IReadOnlyList<SlotFailure> Failures);
+
+/// <summary>
+/// Chooses the negatives of a block of records with one version of the policy. What it gives is a function of the block, the version and the settings
+/// alone: records are scored together as the block has them, a record that died leaves a row in place, and the reference sees each record alone.
+/// One per selector: it is not thread-safe, but the scorer, the reference weights and the cache may be shared.
+/// </summary>
+public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, ReferenceCache cache, SelectionOptions options, TimeProvider clock)
+{
+    private const int PicksStream = 0x51C5;
+    private const int SampleStream = 0x5A3B;
+
+    // Takes the place of a record that died: the smallest pool there is.
+    private static readonly EncodedPool Masked = new([0], [[0], [0]]);
+
+    private readonly Workspace _workspace = new();
+    private double[] _z = [];
+    private double[] _p = [];
+    private float[] _differences = [];
+
+    /// <summary>Computes a block. A failure that belongs to records is told per record; any other is thrown.</summary>
+    public BlockOutcome Select(PoolBlock block, SnapshotLease policy, string selector)
+    {
+        var weights = (PolicyWeights)policy.Tensors;
+        var start = clock.GetTimestamp();
+        PoolScores? scores = null;
+        if (options.Method.NeedsScores())
+        {
+            try
+            {
+                scores = Score(weights, [.. block.Pools.Select(pool => pool?.Tokens ?? Masked)]);
+            }
+            catch (Exception e) when (WhoFails(weights, block.Pools, e) is { Count: > 0 } failures)
+            {
+                return new BlockOutcome(null, [.. failures.Select(f => new SlotFailure(block.Block.First + f.Index, f.Reason))]);
+            }
+        }
+        var scoreTime = clock.GetElapsedTime(start) / block.Pools.Count;
+        var selections = new Shared.Contracts.Selection?[block.Pools.Count];
+        var failed = new List<SlotFailure>();
+        for (var i = 0; i < selections.Length; i++)
+        {
+            if (block.Pools[i] is not { } pool)
+                continue;
+            try
+            {
+                selections[i] = Select(pool, block.Block.First + i, block.Block.Batch, weights, policy, scores, i, scoreTime, selector);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                failed.Add(new SlotFailure(block.Block.First + i, e.Message));
+            }
+        }
+        return failed.Count > 0
+            ? new BlockOutcome(null, failed)
+            : new BlockOutcome(new SelectionBlock(block.Block, selector, policy.Version, selections), []);
+    }
+
+    private PoolScores Score(PolicyWeights weights, IReadOnlyList<EncodedPool> pools) => scorer.Score(weights, pools, options.Method.NeedsFeatures());
+
+    // Which records cannot be scored even alone. None: the failure is not theirs.
+    private List<(int Index, string Reason)> WhoFails(PolicyWeights weights, IReadOnlyList<CandidatePool?> pools, Exception whole)
+    {
+        var failures = new List<(int, string)>();
+        if (whole is OutOfMemoryException)
+            return failures;
+        for (var i = 0; i < pools.Count; i++)
+        {
+            if (pools[i] is not { } pool)
+                continue;
+            try
+            {
+                Score(weights, [pool.Tokens]);
+            }
+            catch (Exception e)
+            {
+                failures.Add((i, e.Message));
+            }
+        }
+        return failures;
+    }
+
+    private Shared.Contracts.Selection Select(CandidatePool pool, long slot, long batch, PolicyWeights weights, SnapshotLease policy, PoolScores? scores, int row,
+        TimeSpan scoreTime, string selector)
+    {
+        var beforeReference = clock.GetTimestamp();
+        var logps = scores is null ? [] : scores.LogpsOf(row);
+        float[]? reference = null;
+        var negatives = pool.Tokens.Candidates - 1;
+        if (scores is not null)
+        {
+            reference = Reference(pool.Tokens);
+            ComputeZ(logps, reference);
+        }
+        var beforeSelect = clock.GetTimestamp();
+        var result = Choose(scores, row, negatives, slot);
+        var picks = new int[result.Picks.Length];
+        var told = new PickEvent[picks.Length];
+        for (var i = 0; i < picks.Length; i++)
+        {
+            var pick = result.Picks[i];
+            picks[i] = pick.Index + 1;
+            told[i] = new PickEvent(pick.Index + 1, pick.Gain, pick.RunnerUp + 1, pick.RunnerUpGain);
+        }
+        var (information, bound, ridge) = (result.Information, result.Bound, result.Ridge);
+        // The result lies in the workspace, which the next call uses again.
+        var effectiveRank = options.EffectiveRank && options.Method.NeedsFeatures() && !result.NoInformation
+            ? FisherInformation.EffectiveRank(PoolOf(negatives), options.Kernel, _workspace)
+            : (double?)null;
+        var afterSelect = clock.GetTimestamp();
+        var trained = Trained(reference, picks, pool.Tokens);
+        var measures = Measure(pool.Tokens, logps, weights, slot);
+        var e = new SelectionEvent
+        {
+            Id = pool.Id,
+            Position = pool.Position,
+            Slot = slot,
+            Version = policy.Version,
+            PolicyHash = policy.Hash,
+            Method = options.Method.Name(),
+            K = options.Method == SelectionMethod.All ? picks.Length : options.Kernel.Negatives,
+            Beta = options.Kernel.Beta,
+            Rho = options.Method.NeedsFeatures() && options.Kernel.AbsoluteRidge is null ? options.Kernel.Ridge : null,
+            Gamma = ridge,
+            Features = options.Method.NeedsFeatures() ? "output" : null,
+            Candidates = Candidates(pool, logps, reference, picks, trained),
+            Picks = told,
+            Information = information,
+            Bound = bound,
+            EffectiveRank = effectiveRank,
+            Rank = measures?.Rank,
+            Lag = batch - policy.Version,
+            Meta = options.IncludeMeta ? pool.Record.Meta?.GetRawText() : null,
+            Epoch = policy.Epoch,
+            Selector = selector,
+            Timing = new SelectionTiming(scores is null ? 0 : scoreTime.TotalMicroseconds,
+                (clock.GetElapsedTime(beforeReference, beforeSelect) + (reference is null ? clock.GetElapsedTime(afterSelect) : TimeSpan.Zero)).TotalMicroseconds,
+                clock.GetElapsedTime(beforeSelect, afterSelect).TotalMicroseconds),
+        };
+        return new Shared.Contracts.Selection(pool, picks, trained, e, EventLine.Of(e), measures);
+    }
+
+    private SelectionResult Choose(PoolScores? scores, int row, int negatives, long slot)
+    {
+        if (scores?.Features is not null)
+            ComputeDifferences(scores.FeaturesOf(row), scores.FeatureSize, negatives);
+        switch (options.Method)
+        {
+            case SelectionMethod.Mass:
+                return Kernel.Mass(PoolOf(negatives), options.Kernel, _workspace);
+            case SelectionMethod.Exact:
+                return Kernel.Exact(PoolOf(negatives), options.Kernel, _workspace);
+            case SelectionMethod.Hardest:
+                return Kernel.Hardest(new Pool(_z.AsSpan(0, negatives)), options.Kernel, _workspace);
+            case SelectionMethod.Random:
+                var random = new StableRandom(options.Seed, slot, PicksStream);
+                return Kernel.Random(new Pool(Zeros(negatives)), options.Kernel, _workspace, ref random);
+            default:
+                return Kernel.All(new Pool(Zeros(negatives)), _workspace);
+        }
+    }
+
+    private Pool PoolOf(int negatives)
+    {
+        var size = scorer.FeatureSize;
+        return new Pool(_z.AsSpan(0, negatives), _differences.AsSpan(0, negatives * size), size);
+    }
+
+    private float[] Reference(EncodedPool pack) => cache.Get(pack, alone => scorer.ScoreAlone(reference, alone));
+
+    // log π_ref of the chosen one and the picks: out of the whole pool's where that is known, else of a pack of just these.
+    private float[] Trained(float[]? whole, int[] picks, EncodedPool pool)
+    {
+        if (whole is null)
+            return Finite(Reference(picks.Length == pool.Candidates - 1 ? pool : pool.Of(picks)));
+        var trained = new float[picks.Length + 1];
+        trained[0] = whole[0];
+        for (var i = 0; i < picks.Length; i++)
+            trained[i + 1] = whole[picks[i]];
+        return Finite(trained);
+
+        static float[] Finite(float[] logps) => Array.TrueForAll(logps, float.IsFinite)
+            ? logps
+            : throw new RefusedPoolException("a log-probability under the reference policy is not finite");
+    }
+
+    private void ComputeZ(ReadOnlySpan<float> logps, float[] reference)
+    {
+        Grow(ref _z, logps.Length - 1);
+        var chosen = (double)logps[0] - reference[0];
+        for (var j = 1; j < logps.Length; j++)
+            _z[j - 1] = options.Kernel.Beta * ((double)logps[j] - reference[j] - chosen);
+    }
+
+    private void ComputeDifferences(ReadOnlySpan<float> features, int size, int negatives)
+    {
+        Grow(ref _differences, negatives * size);
+        var chosen = features[..size];
+        for (var j = 0; j < negatives; j++)
+            System.Numerics.Tensors.TensorPrimitives.Subtract(features.Slice((j + 1) * size, size), chosen, _differences.AsSpan(j * size, size));
+    }
+
+    private ReadOnlySpan<double> Zeros(int count)
+    {
+        Grow(ref _z, count);
+        Array.Clear(_z, 0, count);
+        return _z.AsSpan(0, count);
+    }
+
+    private RecordMeasures? Measure(EncodedPool pool, ReadOnlySpan<float> logps, PolicyWeights weights, long slot)
+    {
+        if (!logps.IsEmpty)
+            return RankMeasures.Of(logps);
+        // Measured alone, so that the sample changes nothing else.
+        return options.MetricsSample > 0 && new StableRandom(options.Seed, slot, SampleStream).Unit() < options.MetricsSample
+            ? RankMeasures.Of(scorer.ScoreAlone(weights, pool))
+            : null;
+    }
+
+    private CandidateEvent[] Candidates(CandidatePool pool, ReadOnlySpan<float> logps, float[]? reference, int[] picks, float[] trained)
+    {
+        var texts = pool.Record.Candidates;
+        var events = new CandidateEvent[texts.Count];
+        if (logps.IsEmpty)
+        {
+            for (var i = 0; i < events.Length; i++)
+                events[i] = new CandidateEvent(HashOf(texts[i]), null, null, null, null);
+            events[0] = events[0] with { LogpRef = trained[0] };
+            for (var i = 0; i < picks.Length; i++)
+                events[picks[i]] = events[picks[i]] with { LogpRef = trained[i + 1] };
+            return events;
+        }
+        Grow(ref _p, events.Length - 1);
+        var p = _p.AsSpan(0, events.Length - 1);
+        var chosen = FisherInformation.Probabilities(_z.AsSpan(0, events.Length - 1), p);
+        for (var i = 0; i < events.Length; i++)
+            events[i] = new CandidateEvent(HashOf(texts[i]), logps[i], reference![i], i == 0 ? 0 : _z[i - 1], i == 0 ? chosen : p[i - 1]);
+        return events;
+    }
+
+    private static string HashOf(string text) => ContentHash.Of(text)[..16];
+
+    private static void Grow<T>(ref T[] array, int count)
+    {
+        if (array.Length < count)
+            array = new T[Math.Max(count, 2 * array.Length)];
+    }
+}
