@@ -5,8 +5,8 @@ using MassDpo.Shared.Numerics;
 namespace MassDpo.Selection.Bench;
 
 /// <summary>
-/// Time and bytes per selection, on one core, with features as a model gives them. In this process: the tool's own build of a project apart does not know
-/// where this repository's output lies.
+/// Time and bytes per selection, on one core, with features as a model gives them. In this process: the tool's own build of a project apart does not
+/// know where this repository's output lies.
 /// </summary>
 [InProcess]
 [MemoryDiagnoser]

@@ -12,7 +12,7 @@ var root = new RootCommand("""
       massdpo run --help           the main job
     """)
 {
-    SftVerb.Create(), RunVerb.Create(), EvalVerb.Create(), ScoreVerb.Create(),
+    DemoVerb.Create(), SftVerb.Create(), RunVerb.Create(), EvalVerb.Create(), ScoreVerb.Create(), ReplayVerb.Create(), ValidateVerb.Create(),
 };
 
 var parsed = root.Parse(args);

@@ -26,6 +26,9 @@ public sealed record RunResult(LearnerOutcome Outcome, JsonObject Report, Evalua
 /// <summary>The main job from beginning to end: loads, measures, runs the pipeline, measures again, reports.</summary>
 public sealed class RunJob(RunRequest request, ILogger logger)
 {
+    /// <summary>Name of the file in the output directory that tells policy, data and settings.</summary>
+    internal const string Inputs = "run.json";
+
     /// <summary>Runs until the input has ended or <paramref name="stop"/> asks for an orderly end.</summary>
     /// <param name="open">makes the source of the records</param>
     /// <param name="progress">told of every update, with the source's estimate of all records</param>
@@ -73,13 +76,13 @@ public sealed class RunJob(RunRequest request, ILogger logger)
     // What replay needs to find again.
     private void WriteInputs(IRecordSource source)
     {
-        var inputs = new JsonObject
+        var json = new JsonObject
         {
             ["v"] = 1,
             ["policy"] = Path.GetFullPath(request.Policy),
             ["data"] = source is FileSource files ? new JsonArray([.. files.Files.Select(file => (JsonNode)Path.GetFullPath(file))]) : null,
             ["settings"] = RunReport.Settings(request.Options),
         };
-        File.WriteAllText(Path.Combine(request.Output, "run.json"), RunReport.Text(inputs));
+        File.WriteAllText(Path.Combine(request.Output, Inputs), RunReport.Text(json));
     }
 }

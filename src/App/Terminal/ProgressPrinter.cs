@@ -25,6 +25,7 @@ internal sealed class ProgressPrinter(TimeSpan interval, TimeProvider clock, Tex
     {
         if (_any && rewrite)
             writer.WriteLine();
+        _any = false;
     }
 
     private void Print(LearnerProgress progress, long? allRecords)

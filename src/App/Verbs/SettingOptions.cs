@@ -1,6 +1,7 @@
 using System.Collections;
 using System.CommandLine;
 using MassDpo.Shared.Settings;
+using MassDpo.Shared.Settings.Hocon;
 
 namespace MassDpo.App.Verbs;
 
@@ -12,11 +13,21 @@ internal sealed class SettingOptions
     private readonly Option<FileInfo?> _config = new("--config") { Description = "A HOCON file of settings; hocon/reference.conf documents them all.", HelpName = "FILE" };
     private readonly Option<string[]> _set = new("--set") { Description = "One setting; may be given several times.", HelpName = "key=value" };
     private readonly List<(Option<string?> Option, string Key)> _flags = [];
+    private readonly string? _recipe;
 
     /// <param name="command">gets the options</param>
     /// <param name="flags">name, setting, name of its value in the help, description</param>
     public SettingOptions(Command command, params (string Flag, string Key, string Value, string Description)[] flags)
+        : this(command, null, flags)
     {
+    }
+
+    /// <param name="command">gets the options</param>
+    /// <param name="recipe">a file of settings within the program that lies below all that is given</param>
+    /// <param name="flags">name, setting, name of its value in the help, description</param>
+    public SettingOptions(Command command, string? recipe, params (string Flag, string Key, string Value, string Description)[] flags)
+    {
+        _recipe = recipe;
         foreach (var (flag, key, value, description) in flags)
         {
             var option = new Option<string?>(flag) { Description = $"{description} [default: {EffectiveSettings.Reference.GetString(key)}]", HelpName = value };
@@ -34,6 +45,15 @@ internal sealed class SettingOptions
             .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? ""));
         var flags = _flags.Select(flag => (flag.Key, Value: parsed.GetValue(flag.Option), flag.Option.Name))
             .Where(flag => flag.Value is not null).Select(flag => (flag.Key, flag.Value!, flag.Name));
-        return EffectiveSettings.Load(parsed.GetValue(_config)?.FullName, environment, parsed.GetValue(_set) ?? [], flags);
+        return EffectiveSettings.Load(parsed.GetValue(_config)?.FullName, environment, parsed.GetValue(_set) ?? [], flags, Recipe());
+    }
+
+    private HoconDocument? Recipe()
+    {
+        if (_recipe is null)
+            return null;
+        using var stream = typeof(SettingOptions).Assembly.GetManifestResourceStream(_recipe)!;
+        using var reader = new StreamReader(stream);
+        return HoconDocument.Parse(reader.ReadToEnd(), "hocon/" + _recipe);
     }
 }

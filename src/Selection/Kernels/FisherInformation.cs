@@ -81,8 +81,8 @@ public static class FisherInformation
     }
 
     /// <summary>
-    /// The objective at any subset, by the determinant of its k×k matrix: what <see cref="Kernel.Mass"/> or <see cref="Kernel.Exact"/> would report had they
-    /// chosen it. 0 for the empty subset and for a pool without information.
+    /// The objective at any subset, by the determinant of its k×k matrix: what <see cref="Kernel.Mass"/> or <see cref="Kernel.Exact"/> would report
+    /// had they chosen it. 0 for the empty subset and for a pool without information.
     /// </summary>
     /// <param name="subset">indices into the pool</param>
     /// <exception cref="RefusedPoolException">as the kernels</exception>

@@ -1,12 +1,12 @@
 namespace MassDpo.Selection.Kernels;
 
 /// <summary>
-/// What <see cref="Kernel.Mass"/> and <see cref="Kernel.Exact"/> compute, written to be read: at every step the objective of every larger subset, by a
-/// determinant. In decimal, whose 28 digits leave near-duplicates apart under the smallest ridge. Slow; numbers beyond decimal's range overflow.
+/// What <see cref="Kernel.Mass"/> and <see cref="Kernel.Exact"/> compute, to be read: at every step the determinants of all larger subsets. Decimal's
+/// 28 digits keep near-duplicates apart under the smallest ridge. Slow; numbers beyond its range overflow.
 /// </summary>
 public static class GreedyReference
 {
-    /// <summary>The picks of <paramref name="objective"/> with their gains; the lowest indices, with gains of 0, where nothing has information.</summary>
+    /// <summary>The picks of one objective with their gains; the lowest indices, with gains of 0, where nothing has information.</summary>
     /// <param name="u">n rows of d numbers</param>
     public static List<Pick> Greedy(Objective objective, double[] z, double[][] u, KernelOptions options)
     {
@@ -14,8 +14,7 @@ public static class GreedyReference
         var weight = z.Select(value => Math.Exp(Math.Clamp(value, -30, options.ZCap ?? 30))).ToArray();
         var total = 1 + weight.Sum();
         weight = weight.Select(w => Math.Min(w, (options.ProbabilityCap ?? 1) * total)).ToArray();
-        var c = weight.Select(w => options.Beta * options.Beta / total * (w / total)).ToArray();
-        var trace = Enumerable.Range(0, n).Sum(j => c[j] * u[j].Sum(x => x * x));
+        var trace = weight.Zip(u, (w, row) => options.Beta * options.Beta / total * (w / total) * row.Sum(x => x * x)).Sum();
         var ridge = options.AbsoluteRidge ?? options.Ridge * trace / n;
 
         // (β²/γ)√(w_i w_j)⟨u_i, u_j⟩, for mass divided by total²: K/γ.

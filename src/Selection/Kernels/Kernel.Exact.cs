@@ -12,9 +12,9 @@ public static partial class Kernel
     /// </summary>
     /// <remarks>
     /// With Ω_ij = √(w_i w_j)⟨u_i, u_j⟩, w = e^z, W = 1 + Σ_S w, τ = Wγ/β² and ω = √w, the determinant is that of (τI + Ω)/τ times
-    /// 1/W + (γ/β²) ωᵀ(τI + Ω)⁻¹ω: no subtraction is left beside the factorisation's. Derived in docs/selection.md. Four candidates at a time, each with its
-    /// own k×k matrix, because each has its own τ: O(nkd + nk⁴). Gains are good to some 1e-15 of the largest (β²/γ) p_j |u_j|² of the subset, which exceeds 1e9
-    /// only where weights in the pool differ by many orders of magnitude or the ridge is tiny.
+    /// 1/W + (γ/β²) ωᵀ(τI + Ω)⁻¹ω: no subtraction is left beside the factorisation's. Derived in docs/selection.md. Four candidates at a time, each
+    /// with its own k×k matrix, because each has its own τ: O(nkd + nk⁴). Gains are good to some 1e-15 of the subset's largest (β²/γ) p_j |u_j|²,
+    /// which exceeds 1e6 only where weights in the pool differ by many orders of magnitude or the ridge is tiny.
     /// </remarks>
     /// <exception cref="RefusedPoolException">z or features NaN or infinite, or an absolute ridge below tr(K)·1e-15</exception>
     /// <exception cref="ArgumentException">the pool has no features</exception>
@@ -143,8 +143,8 @@ public static partial class Kernel
                     y = Vector256.FusedMultiplyAdd(-row[l], _solved[l], y);
                 }
 
-                // The pivot of a candidate that the others explain is about τ. Where that is less than the rounding of what was subtracted, its direction
-                // is left out: it has no more to give, and what rounding left of it would grow from pivot to pivot.
+                // The pivot of a candidate that the others explain is about τ. Where that is less than the rounding of what was subtracted, its
+                // direction is left out: it has no more to give, and what rounding left of it would grow from pivot to pivot.
                 var isNew = Vector256.GreaterThan(pivot, diagonal * Weighing.SmallestRelativeRidge);
                 product *= Vector256.ConditionalSelect(isNew, pivot * inverseTau, Vector256<double>.One);
                 _inverses[i] = Vector256.ConditionalSelect(isNew, Vector256<double>.One / pivot, Vector256<double>.Zero);

@@ -9,13 +9,13 @@ public static partial class Kernel
     private const double Cancellation = 1e5;
 
     /// <summary>
-    /// Greedy maximisation of f(S) = log det(I + K_S/γ), K_ij = √(c_i c_j)⟨u_i, u_j⟩, c_j = β² p_0 p_j, p over the whole pool: the objective of MASS-DPO
-    /// (arXiv 2605.10784). f is monotone and submodular, so it reaches (1 − 1/e) of the best k negatives at least; the bound tells how much for this pool.
-    /// Ties go to the lowest index. Gains do not increase, up to rounding.
+    /// Greedy maximisation of f(S) = log det(I + K_S/γ), K_ij = √(c_i c_j)⟨u_i, u_j⟩, c_j = β² p_0 p_j, p over the whole pool: the objective of
+    /// MASS-DPO (arXiv 2605.10784). f is monotone and submodular, so it reaches (1 − 1/e) of the best k negatives at least; the bound tells how much
+    /// for this pool. Ties go to the lowest index. Gains do not increase, up to rounding.
     /// </summary>
     /// <remarks>
-    /// In sample space, with the incremental Cholesky factor of fast greedy MAP (arXiv 1709.05135): O(nkd + nk²), and only the k picked rows of the Gram
-    /// matrix. The bound is min over the greedy prefixes S_i of f(S_i) + the k largest marginal gains at S_i; derived in docs/selection.md.
+    /// In sample space, with the incremental Cholesky factor of fast greedy MAP (arXiv 1709.05135): O(nkd + nk²), and only the k picked rows of the
+    /// Gram matrix. The bound is min over the greedy prefixes S_i of f(S_i) + the k largest marginal gains at S_i; derived in docs/selection.md.
     /// </remarks>
     /// <exception cref="RefusedPoolException">z or features NaN or infinite, or an absolute ridge below tr(K)·1e-15</exception>
     /// <exception cref="ArgumentException">the pool has no features</exception>
@@ -69,9 +69,9 @@ public static partial class Kernel
     }
 
     /// <summary>
-    /// The growing Cholesky factor L of I + K_S/γ together with L⁻¹(K_Sj/γ) for every candidate j: after t picks the first t rows, one number per candidate.
-    /// With q_j = v_jᵀH⁻¹v_j, H = γI + Σ_S v vᵀ, the marginal gain of j is ln(1 + q_j). Each pick s appends e_j = (K_sj/γ − ⟨row_s, row_j⟩)/√(1 + q_s) and
-    /// takes e_j² from q_j. Keeping q instead of 1 + q keeps the order of candidates that hardly matter.
+    /// The growing Cholesky factor L of I + K_S/γ together with L⁻¹(K_Sj/γ) for every candidate j: after t picks the first t rows, one number per
+    /// candidate. With q_j = v_jᵀH⁻¹v_j, H = γI + Σ_S v vᵀ, the marginal gain of j is ln(1 + q_j). Each pick s appends
+    /// e_j = (K_sj/γ − ⟨row_s, row_j⟩)/√(1 + q_s) and takes e_j² from q_j. Keeping q, not 1 + q, keeps the order of candidates that hardly matter.
     /// </summary>
     private ref struct MassFactor
     {
@@ -157,8 +157,8 @@ public static partial class Kernel
         }
 
         /// <summary>
-        /// q_j = min over x of |v_j − Σ x_t v_{s_t}|²/γ + |x|², at the x that the factor gives. Both terms are sums of squares, and an error in x counts only
-        /// squared: nearly all digits that the subtraction lost come back. It is needed where near-duplicates meet a small ridge.
+        /// q_j = min over x of |v_j − Σ x_t v_{s_t}|²/γ + |x|², at the x that the factor gives. Both terms are sums of squares, and an error in x
+        /// counts only squared: nearly all digits that the subtraction lost come back. It is needed where near-duplicates meet a small ridge.
         /// </summary>
         private readonly double Recompute(scoped Pool pool, int j)
         {

@@ -3,9 +3,9 @@ using MassDpo.Shared.Numerics;
 namespace MassDpo.Selection.Kernels;
 
 /// <summary>
-/// The ways to choose k negatives of a pool, one method each. All read a <see cref="Pool"/>, take their numbers from <see cref="KernelOptions"/>, work in
-/// a <see cref="Workspace"/> of the calling thread without allocating, and give the same result type. A pool whose z or features are NaN or infinite
-/// is refused with <see cref="RefusedPoolException"/> by those that read them. The same input gives the same result, bit for bit.
+/// The ways to choose k negatives of a pool, one method each. All read a <see cref="Pool"/>, take their numbers from <see cref="KernelOptions"/>,
+/// work in a <see cref="Workspace"/> of the calling thread without allocating, and give the same result type. A pool whose z or features are NaN or
+/// infinite is refused with <see cref="RefusedPoolException"/> by those that read them. The same input gives the same result, bit for bit.
 /// </summary>
 public static partial class Kernel
 {

@@ -6,7 +6,8 @@ namespace MassDpo.Selection.Kernels;
 public readonly ref struct Pool
 {
     /// <summary>A pool without features: enough for <c>hardest</c>, <c>random</c> and <c>all</c>.</summary>
-    /// <param name="z">n numbers z_j = β(Δ_j − Δ_w), Δ the log-ratio of policy to reference summed over a response's tokens, w the preferred one</param>
+    /// <param name="z">n numbers z_j = β(Δ_j − Δ_w), Δ the log-ratio of policy to reference summed over a response's tokens, w the preferred
+    /// one</param>
     public Pool(ReadOnlySpan<double> z) => Z = z;
 
     /// <summary>A pool with features as a model gives them.</summary>

@@ -31,6 +31,8 @@ public readonly ref struct SelectionResult
     /// <summary>How many rows of the pool's n×n Gram matrix were computed.</summary>
     public int TouchedRows { get; init; }
 
-    /// <summary>All u_j are 0, or so small that their squares vanish: nothing tells the candidates apart, and the lowest indices were picked.</summary>
+    /// <summary>
+    /// All u_j are 0, or so small that their squares vanish: nothing tells the candidates apart, and the lowest indices were picked.
+    /// </summary>
     public bool NoInformation { get; init; }
 }

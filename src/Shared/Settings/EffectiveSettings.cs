@@ -23,14 +23,16 @@ public sealed class EffectiveSettings
     /// <param name="environment">variables; those that begin with <c>MASSDPO__</c> count</param>
     /// <param name="assignments"><c>key=value</c>, as after <c>--set</c></param>
     /// <param name="flags">key, value and the flag's name for messages</param>
+    /// <param name="recipe">lies between the reference and the file; null: none</param>
     /// <exception cref="HoconException">a malformed value, or an unknown setting; the message has file, line and key</exception>
     public static EffectiveSettings Load(string? file, IEnumerable<KeyValuePair<string, string>> environment, IEnumerable<string> assignments,
-        IEnumerable<(string Key, string Value, string Flag)> flags)
+        IEnumerable<(string Key, string Value, string Flag)> flags, HoconDocument? recipe = null)
     {
         var layers = new List<HoconDocument>();
+        if (recipe is not null)
+            layers.Add(recipe);
         if (file is not null)
             layers.Add(HoconDocument.Load(file));
-        // PREFIX alone is no setting, and neither is the variable that names the reference data of tests: it has no double underscore.
         layers.Add(HoconDocument.FromEnvironment(Reference, environment));
         layers.AddRange(assignments.Select(assignment => HoconDocument.FromAssignment(assignment)));
         layers.AddRange(flags.Select(flag => HoconDocument.FromPlainText(flag.Key, flag.Value, flag.Flag)));

@@ -45,7 +45,7 @@ internal static unsafe partial class Native
         }
         throw new DllNotFoundException(
             $"{FileName} cannot be loaded. Build it with `./massdpo build`; that needs libtorch (apt-get install libtorch-dev libopenblas0-pthread "
-            + "cmake g++), or a PyTorch folder that the environment variable LIBTORCH names. MASSDPO_NATIVE names a built file or its folder. Tried:\n  "
+            + "cmake g++), or a PyTorch folder that the environment variable LIBTORCH names. MASSDPO_NATIVE names a built file or folder. Tried:\n  "
             + string.Join("\n  ", tried));
     }
 

@@ -1,0 +1,45 @@
+using System.CommandLine;
+using System.Globalization;
+using MassDpo.App.Running;
+using MassDpo.App.Terminal;
+using MassDpo.Policy;
+
+namespace MassDpo.App.Verbs;
+
+/// <summary><c>massdpo replay</c>: the weights again, from the logs.</summary>
+internal static class ReplayVerb
+{
+    public static Command Create()
+    {
+        var command = new Command("replay", """
+            Rebuilds the policy of a run from the policy that it started with, its records and its logs, and checks that all of them agree: every event's hash,
+            every loss, and the policy that each selection was made with. On the same build, device and threads the weights are the same, bit for bit.
+
+            Example:
+              massdpo replay out --output out-again
+            """);
+        var run = new Argument<string>("OUTPUT") { Description = "The output directory of a run." };
+        var output = DataOption.Output("Directory to write the rebuilt policy to.");
+        command.Arguments.Add(run);
+        command.Options.Add(output);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var (from, to) = (parsed.GetValue(run)!, parsed.GetValue(output)!);
+            if (!Directory.Exists(from))
+                throw new UsageException($"{from} is no directory");
+            var result = await ReplayJob.RunAsync(from, to, _ => { }, cancellation);
+            Output.Line(string.Create(CultureInfo.InvariantCulture, $"Replayed {result.Updates:N0} updates on {result.Records:N0} records; events, losses and policy hashes agree."));
+            var original = Path.Combine(from, "policy");
+            if (!Directory.Exists(original))
+            {
+                Output.Line($"The policy is in {to}; {from} has none to compare it with.");
+                return ExitCode.Done;
+            }
+            using var weights = PolicyDirectory.LoadWeights(original, PolicyDirectory.LoadConfig(original));
+            var same = weights.ComputeHash() == result.PolicyHash;
+            Output.Line($"The policy is in {to}, {(same ? "bit for bit the one" : "NOT the one")} in {original}.");
+            return same ? ExitCode.Done : ExitCode.Failed;
+        });
+        return command;
+    }
+}
