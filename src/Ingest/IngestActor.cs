@@ -39,6 +39,7 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
     private readonly List<PassEnd> _passEnds = [];
     private IDisposable? _membership;
     private IAsyncEnumerator<SourceEntry>? _entries;
+    private CancellationTokenSource? _reading;
     private Task<bool>? _pending;
     private SettledPositions _settled = new();
     private long _epoch = -1;
@@ -95,12 +96,16 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
         _inHand.Clear();
         _granted.Clear();
         _passEnds.Clear();
-        (_epoch, _settled, _offered, _ended) = (opened.Epoch, opened.Settled, 0, false);
-        _entries = source.ReadAsync(_settled.Watermark(source.Name), cancellation).GetAsyncEnumerator(cancellation);
+        (_epoch, _settled, _offered, _ended, _stopped) = (opened.Epoch, opened.Settled, 0, false, false);
+        _reading = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        _entries = source.ReadAsync(_settled.Watermark(source.Name), _reading.Token).GetAsyncEnumerator(_reading.Token);
     }
 
     private async ValueTask FillAsync(SlotBlock block, CancellationToken cancellation)
     {
+        // The learner counts on what an incarnation before this one offered: the epoch that this one asked for is on its way.
+        if (_inHand.Count < block.Count && context.Incarnation > 1)
+            return;
         if (_inHand.Count < block.Count)
             throw new InvalidOperationException($"granted {block}, but only {_inHand.Count} records are in hand");
         var records = new CandidatePool?[block.Count];
@@ -193,7 +198,7 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
             {
                 return _entries!.MoveNextAsync();
             }
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception e) when (!IsStop(e))
             {
                 throw Unreadable(e);
             }
@@ -205,11 +210,13 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
             {
                 return move.GetAwaiter().GetResult();
             }
-            catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
+            catch (Exception e) when (!IsStop(e))
             {
                 throw Unreadable(e);
             }
         }
+
+        bool IsStop(Exception e) => e is OperationCanceledException && cancellation.IsCancellationRequested;
     }
 
     // No restart mends a source: what was applied is kept, and the run stops with the reason.
@@ -240,9 +247,25 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
     {
         if (_entries is null)
             return;
-        // An enumerator may not be disposed while it moves; one that waits for its source is left to end with the run.
+        _reading!.Cancel();
+        // An enumerator may not be disposed while it moves, and one that waits may not heed that it is cancelled: it is left to end by itself.
         if (_pending is null or { IsCompleted: true })
             await _entries.DisposeAsync();
-        (_entries, _pending) = (null, null);
+        else
+            _ = AbandonAsync(_pending, _entries);
+        (_entries, _reading, _pending) = (null, null, null);
+    }
+
+    private static async Task AbandonAsync(Task<bool> pending, IAsyncEnumerator<SourceEntry> entries)
+    {
+        try
+        {
+            await pending;
+        }
+        catch (Exception)
+        {
+            // It was cancelled, or failed on what nobody waits for any more.
+        }
+        await entries.DisposeAsync();
     }
 }

@@ -18,10 +18,13 @@ public sealed class EnumerableSource(string name, Func<CancellationToken, IAsync
 
     public async IAsyncEnumerable<SourceEntry> ReadAsync(Position from, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        // There is one pass.
+        if (from.Pass > 0)
+            yield break;
         var index = 0L;
         await foreach (var record in records(cancellation).WithCancellation(cancellation))
         {
-            if (index >= from.Index && from.Pass == 0)
+            if (index >= from.Index)
                 yield return new SourceEntry.Made(new Position(name, 0, index), record);
             index++;
         }

@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using MassDpo.Shared.Contracts;
@@ -16,7 +15,7 @@ public sealed record FileSourceOptions(ShuffleOrder Order, long Seed, int Passes
 
 /// <summary>
 /// Lines of files, plain or .gz, one after the other as one source. A stream in its own order, or through a shuffle buffer, is read once from beginning to
-/// end and holds no more than the buffer; a whole shuffle keeps where each line begins (16 bytes a line) and unpacks .gz into a temporary file first.
+/// end and holds no more than the buffer; a whole shuffle keeps where each line begins (32 bytes a line) and unpacks .gz into a temporary file first.
 /// </summary>
 public sealed class FileSource : IRecordSource
 {
@@ -61,8 +60,9 @@ public sealed class FileSource : IRecordSource
     {
         // Files are read as they are asked for: nothing here waits.
         await ValueTask.CompletedTask;
-        var before = 0L;
-        for (var pass = 0; pass < _options.Passes; pass++)
+        // All passes are as long as each other.
+        var before = _options.MaxRecords > 0 && from.Pass > 0 ? from.Pass * InOrder().LongCount() : 0;
+        for (var pass = from.Pass; pass < _options.Passes; pass++)
         {
             var index = 0L;
             foreach (var (file, line) in Pass(pass))
@@ -71,7 +71,7 @@ public sealed class FileSource : IRecordSource
                 if (_options.MaxRecords > 0 && before + index >= _options.MaxRecords)
                     yield break;
                 var position = new Position(Name, pass, index++);
-                if (pass < from.Pass || (pass == from.Pass && position.Index < from.Index))
+                if (pass == from.Pass && position.Index < from.Index)
                     continue;
                 yield return new SourceEntry.Bytes(position, file, line.Number, line.Bytes, line.Length > line.Bytes.Length ? line.Length : null);
             }
@@ -96,15 +96,7 @@ public sealed class FileSource : IRecordSource
             : InOrder();
     }
 
-    private IEnumerable<(string File, FileLine Line)> InOrder()
-    {
-        foreach (var file in _files)
-        {
-            using var reader = new LineReader(Open(file), _options.MaxRecordBytes);
-            while (reader.Next() is { } line)
-                yield return (file, line);
-        }
-    }
+    private IEnumerable<(string File, FileLine Line)> InOrder() => _files.SelectMany(file => Lines(file, Open(file), _options.MaxRecordBytes).Select(line => (file, line)));
 
     private IEnumerable<(string File, FileLine Line)> Shuffled(int pass)
     {
@@ -113,13 +105,33 @@ public sealed class FileSource : IRecordSource
             yield return _index.Read(i);
     }
 
-    internal static Stream Open(string file)
+    private static IEnumerable<FileLine> Lines(string file, Stream stream, int limit)
     {
-        var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1, FileOptions.SequentialScan);
-        return IsPacked(file) ? new GZipStream(stream, CompressionMode.Decompress) : stream;
+        using var reader = new LineReader(stream, limit);
+        while (true)
+        {
+            FileLine? line;
+            try
+            {
+                line = reader.Next();
+            }
+            catch (Exception e) when (e is IOException or InvalidDataException)
+            {
+                throw new IOException($"{file} cannot be read beyond line {reader.Number}: {e.Message}", e);
+            }
+            if (line is null)
+                yield break;
+            yield return line.Value;
+        }
     }
 
-    internal static bool IsPacked(string file) => file.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
+    private static Stream Open(string file)
+    {
+        var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1, FileOptions.SequentialScan);
+        return IsPacked(file) ? new WholeGZipStream(stream) : stream;
+    }
+
+    private static bool IsPacked(string file) => file.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
 
     // Sizes and contents; of a large file its ends and samples in between, so that a start does not wait for gigabytes.
     private static string IdentityOf(string[] files)
@@ -158,15 +170,22 @@ public sealed class FileSource : IRecordSource
         public static LineIndex Of(string[] files, int limit)
         {
             var index = new LineIndex(limit);
-            foreach (var file in files)
+            try
             {
-                var handle = IsPacked(file) ? Unpack(file) : File.OpenHandle(file, options: FileOptions.RandomAccess);
-                using (var reader = new LineReader(new HandleStream(handle), limit))
-                    while (reader.Next() is { } line)
-                        index._lines.Add((index._files.Count, line.Number, line.Offset, line.Length));
-                index._files.Add((file, handle));
+                foreach (var file in files)
+                {
+                    var handle = IsPacked(file) ? Unpack(file) : File.OpenHandle(file, share: FileShare.ReadWrite, options: FileOptions.RandomAccess);
+                    index._files.Add((file, handle));
+                    foreach (var line in Lines(file, new HandleStream(handle), limit))
+                        index._lines.Add((index._files.Count - 1, line.Number, line.Offset, line.Length));
+                }
+                return index;
             }
-            return index;
+            catch
+            {
+                index.Dispose();
+                throw;
+            }
         }
 
         public (string File, FileLine Line) Read(int i)
@@ -193,11 +212,22 @@ public sealed class FileSource : IRecordSource
         private static SafeFileHandle Unpack(string file)
         {
             var path = Path.GetTempFileName();
-            using (var packed = Open(file))
-            using (var target = File.Create(path))
-                packed.CopyTo(target);
-            // Deleted at once where the system allows it on an open file, else when it is closed.
-            return File.OpenHandle(path, options: FileOptions.DeleteOnClose | FileOptions.RandomAccess);
+            try
+            {
+                using (var packed = Open(file))
+                using (var target = File.Create(path))
+                    packed.CopyTo(target);
+                return File.OpenHandle(path, share: FileShare.Read | FileShare.Delete, options: FileOptions.RandomAccess);
+            }
+            catch (InvalidDataException e)
+            {
+                throw new IOException($"{file} cannot be read: {e.Message}", e);
+            }
+            finally
+            {
+                // What is open stays readable, and is gone when the process is.
+                File.Delete(path);
+            }
         }
     }
 

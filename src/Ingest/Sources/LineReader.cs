@@ -13,11 +13,16 @@ internal readonly record struct FileLine(long Number, long Offset, ReadOnlyMemor
 /// </summary>
 internal sealed class LineReader(Stream stream, int limit) : IDisposable
 {
+    // What a line may have beyond its content: a byte order mark and a carriage return.
+    private const int Marks = 4;
+
     private byte[] _buffer = new byte[1 << 16];
     private int _start;
     private int _end;
     private long _bufferOffset;
-    private long _number;
+
+    /// <summary>Lines read so far, those passed over too.</summary>
+    public long Number { get; private set; }
 
     public FileLine? Next()
     {
@@ -39,7 +44,7 @@ internal sealed class LineReader(Stream stream, int limit) : IDisposable
             if (at >= 0)
                 return Line(searched + at, lineFeed: 1);
             searched = window.Length;
-            if (searched > limit)
+            if (searched > (long)limit + Marks)
                 return LongLine();
             if (!Fill())
                 return searched > 0 ? Line(searched, lineFeed: 0) : null;
@@ -48,39 +53,38 @@ internal sealed class LineReader(Stream stream, int limit) : IDisposable
 
     private FileLine Line(int length, int lineFeed)
     {
-        var (start, kept) = (_start, length);
-        var offset = _bufferOffset + _start;
-        if (offset == 0 && _buffer.AsSpan(start, kept).StartsWith("\uFEFF"u8))
-            (start, kept, offset) = (start + 3, kept - 3, offset + 3);
+        var start = _start + ByteOrderMark();
+        var kept = _start + length - start;
         if (kept > 0 && _buffer[start + kept - 1] == '\r')
             kept--;
         _start += length + lineFeed;
-        return new FileLine(++_number, offset, _buffer.AsMemory(start, Math.Min(kept, limit)), kept);
+        return new FileLine(++Number, _bufferOffset + start, _buffer.AsMemory(start, Math.Min(kept, limit)), kept);
     }
 
     // The line is longer than a record may be: its beginning is kept, the rest passed over.
     private FileLine LongLine()
     {
+        _start += ByteOrderMark();
         var offset = _bufferOffset + _start;
         var beginning = _buffer.AsSpan(_start, limit).ToArray();
-        long length = 0;
-        while (true)
+        var (length, last) = (0L, (byte)0);
+        bool ends;
+        do
         {
             var window = _buffer.AsSpan(_start, _end - _start);
             var at = window.IndexOf((byte)'\n');
-            if (at >= 0)
-            {
-                length += at;
-                _start += at + 1;
-                break;
-            }
-            length += window.Length;
-            _start = _end;
-            if (!Fill())
-                break;
+            ends = at >= 0;
+            var part = ends ? window[..at] : window;
+            if (!part.IsEmpty)
+                last = part[^1];
+            length += part.Length;
+            _start += part.Length + (ends ? 1 : 0);
         }
-        return new FileLine(++_number, offset, beginning, length);
+        while (!ends && Fill());
+        return new FileLine(++Number, offset, beginning, last == '\r' ? length - 1 : length);
     }
+
+    private int ByteOrderMark() => _bufferOffset + _start == 0 && _buffer.AsSpan(_start, _end - _start).StartsWith("\uFEFF"u8) ? 3 : 0;
 
     private bool Fill()
     {
@@ -91,7 +95,7 @@ internal sealed class LineReader(Stream stream, int limit) : IDisposable
             (_start, _end) = (0, _end - _start);
         }
         if (_end == _buffer.Length)
-            Array.Resize(ref _buffer, _buffer.Length * 2);
+            Array.Resize(ref _buffer, (int)Math.Min(_buffer.Length * 2L, (long)limit + Marks + 1));
         var read = stream.Read(_buffer, _end, _buffer.Length - _end);
         _end += read;
         return read > 0;

@@ -46,7 +46,8 @@ public readonly record struct ShuffleOrder
     public static IEnumerable<T> Buffered<T>(IEnumerable<T> items, int buffer, long seed, int pass)
     {
         var random = Random(seed, pass);
-        var held = new List<T>(buffer);
+        // Not sized for the buffer: the input may be far shorter.
+        var held = new List<T>();
         foreach (var item in items)
         {
             if (held.Count < buffer)
