@@ -2,25 +2,25 @@ using System.CommandLine;
 using MassDpo.App.Terminal;
 using MassDpo.App.Verbs;
 
-var root = new RootCommand("""
-    MassDpo.Actors: continuous preference learning. Records (a prompt, a preferred response, a pool of rejected ones) stream in; selectors keep the few
-    negatives that carry the information; a learner turns them into multi-negative DPO updates; every choice is on record.
-
+var root = new RootCommand("Continuous preference learning: a stream of preferences in, a better policy and the record of every choice out.")
+{
+    DemoVerb.Create(), SftVerb.Create(), RunVerb.Create(), EvalVerb.Create(), ScoreVerb.Create(), ReplayVerb.Create(), ValidateVerb.Create(),
+};
+root.WithDetails("""
     Start with:
       massdpo demo                 a simulated stream, from nothing to a report
       massdpo sft --help           a small policy from your own data
       massdpo run --help           the main job
-    """)
-{
-    DemoVerb.Create(), SftVerb.Create(), RunVerb.Create(), EvalVerb.Create(), ScoreVerb.Create(), ReplayVerb.Create(), ValidateVerb.Create(),
-};
+    """);
+Help.Extend(root);
 
-var parsed = root.Parse(args);
+var parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
 if (parsed.Errors.Count > 0)
 {
     foreach (var error in parsed.Errors)
         Output.ErrorLine($"error: {error.Message}");
-    Output.ErrorLine($"See massdpo {string.Join(' ', parsed.CommandResult.Command.Parents.Any() ? [parsed.CommandResult.Command.Name] : Array.Empty<string>())} --help");
+    Output.ErrorLine(parsed.CommandResult.Command == root ? "See massdpo --help" : $"See massdpo {parsed.CommandResult.Command.Name} --help");
     return ExitCode.Usage;
 }
-return await Failures.Guard(cancellation => parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, cancellation));
+return await Failures.Guard(cancellation =>
+    parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, cancellation));

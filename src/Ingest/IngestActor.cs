@@ -253,6 +253,7 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
             await _entries.DisposeAsync();
         else
             _ = AbandonAsync(_pending, _entries);
+        _reading.Dispose();
         (_entries, _reading, _pending) = (null, null, null);
     }
 

@@ -37,7 +37,7 @@ public sealed record PolicyConfig
         ("sliding_window", IsNull), ("use_sliding_window", IsFalse), ("num_experts", IsZero), ("num_local_experts", IsZero),
         ("attn_logit_softcapping", IsNull), ("final_logit_softcapping", IsNull), ("logit_scale", IsNull), ("no_rope_layers", IsNull),
         ("embedding_multiplier", IsOne), ("residual_multiplier", IsOne), ("logits_scaling", IsOne), ("attention_multiplier", IsNull),
-        ("partial_rotary_factor", IsOne), ("pretraining_tp", IsOne), ("use_qk_norm", IsFalse),
+        ("partial_rotary_factor", IsOne), ("rope_interleaved", IsFalse), ("pretraining_tp", IsOne), ("use_qk_norm", IsFalse),
     ];
 
     /// <summary>Reads <c>config.json</c>.</summary>
@@ -54,6 +54,11 @@ public sealed record PolicyConfig
         catch (JsonException e)
         {
             throw new PolicyFormatException($"{file}: not JSON: {e.Message}", e);
+        }
+        catch (InvalidOperationException e)
+        {
+            // Bytes or escapes that are no text.
+            throw new PolicyFormatException($"{file}: malformed: {e.Message}", e);
         }
     }
 
@@ -88,7 +93,7 @@ public sealed record PolicyConfig
             RmsNormEpsilon = Number(json, "rms_norm_eps", file) ?? 1e-6,
             RopeTheta = theta,
             RopeScaling = scaling,
-            TiedEmbeddings = json.TryGetProperty("tie_word_embeddings", out var tied) && tied.ValueKind == JsonValueKind.True,
+            TiedEmbeddings = Switch(json, "tie_word_embeddings", file),
             BosTokenId = TokenId(json, "bos_token_id", file),
             EosTokenId = TokenId(json, "eos_token_id", file),
         };
@@ -156,24 +161,37 @@ public sealed record PolicyConfig
 
     private static (double Theta, Llama3RopeScaling? Scaling) Rope(JsonElement json, string file)
     {
-        var parameters = json.TryGetProperty("rope_parameters", out var newer) && newer.ValueKind == JsonValueKind.Object ? newer : (JsonElement?)null;
-        var scaling = parameters ?? (json.TryGetProperty("rope_scaling", out var older) && older.ValueKind == JsonValueKind.Object ? older : null);
+        var parameters = Object(json, "rope_parameters", file);
         var theta = (parameters is { } p ? Number(p, "rope_theta", file) : null) ?? Number(json, "rope_theta", file) ?? 10000;
-        if (scaling is not { } s)
+        if ((parameters ?? Object(json, "rope_scaling", file)) is not { } rope)
             return (theta, null);
-        if (s.TryGetProperty("partial_rotary_factor", out var partial) && !IsOne(partial))
+        if (rope.TryGetProperty("partial_rotary_factor", out var partial) && !IsOne(partial))
             throw new PolicyFormatException($"{file}: partial_rotary_factor = {partial.GetRawText()} is not supported: it would change the mathematics");
-        var kind = s.TryGetProperty("rope_type", out var type) || s.TryGetProperty("type", out type) ? type.GetString() : "default";
+        foreach (var member in rope.EnumerateObject())
+            if (member.Value.ValueKind == JsonValueKind.Object)
+                throw new PolicyFormatException($"{file}: rope_parameters of their own for '{member.Name}' are not supported: all layers turn alike");
+        var kind = rope.TryGetProperty("rope_type", out _) ? Text(rope, "rope_type", file) : rope.TryGetProperty("type", out _) ? Text(rope, "type", file) : "default";
         return kind switch
         {
             "default" => (theta, null),
             "llama3" => (theta, new Llama3RopeScaling(Required("factor"), Required("low_freq_factor"), Required("high_freq_factor"),
-                (int)Required("original_max_position_embeddings"))),
+                Integer(rope, "original_max_position_embeddings", file))),
             _ => throw new PolicyFormatException($"{file}: rope_type '{kind}' is not supported; supported are 'default' and 'llama3'"),
         };
 
-        double Required(string name) => Number(s, name, file) ?? throw new PolicyFormatException($"{file}: rope_type 'llama3' needs {name}");
+        double Required(string name) => Number(rope, name, file) ?? throw new PolicyFormatException($"{file}: rope_type 'llama3' needs {name}");
     }
+
+    private static JsonElement? Object(JsonElement json, string name, string file) =>
+        !json.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null ? null
+            : value.ValueKind == JsonValueKind.Object ? value
+            : throw new PolicyFormatException($"{file}: {name} = {value.GetRawText()} is no object");
+
+    private static bool Switch(JsonElement json, string name, string file) =>
+        json.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
+        && (value.ValueKind is JsonValueKind.True or JsonValueKind.False
+            ? value.GetBoolean()
+            : throw new PolicyFormatException($"{file}: {name} = {value.GetRawText()} is neither true nor false"));
 
     private static string Text(JsonElement json, string name, string file) =>
         json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String

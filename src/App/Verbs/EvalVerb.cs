@@ -12,8 +12,8 @@ internal static class EvalVerb
 {
     public static Command Create()
     {
-        var command = new Command("eval", """
-            Measures how a policy ranks the chosen response of each record among all its candidates. Ties count against the policy.
+        var command = new Command("eval", "Measures how a policy ranks the chosen response of each record among all its candidates.").WithDetails("""
+            Ties count against the policy.
 
             Examples:
               massdpo eval --policy out/policy --data test.jsonl.gz

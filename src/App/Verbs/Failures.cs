@@ -1,5 +1,9 @@
 using System.Runtime.InteropServices;
 using MassDpo.App.Terminal;
+using MassDpo.Audit.Logs;
+using MassDpo.Audit.Replay;
+using MassDpo.Policy;
+using MassDpo.Shared.Actors;
 using MassDpo.Shared.Settings.Hocon;
 
 namespace MassDpo.App.Verbs;
@@ -30,7 +34,7 @@ internal static class Failures
             Output.ErrorLine($"error: {e.Message}");
             if (Environment.GetEnvironmentVariable("MASSDPO_TRACE") is { Length: > 0 })
                 Output.ErrorLine(e.ToString());
-            else if (e is not (IOException or InvalidDataException))
+            else if (e is not (IOException or UnauthorizedAccessException or InvalidDataException or PolicyFormatException or FatalActorException or ReplayException or LogFormatException))
                 Output.ErrorLine("Set MASSDPO_TRACE=1 to see where it comes from.");
             return ExitCode.Failed;
         }

@@ -11,9 +11,9 @@ internal static class ReplayVerb
 {
     public static Command Create()
     {
-        var command = new Command("replay", """
-            Rebuilds the policy of a run from the policy that it started with, its records and its logs, and checks that all of them agree: every event's hash,
-            every loss, and the policy that each selection was made with. On the same build, device and threads the weights are the same, bit for bit.
+        var command = new Command("replay", "Rebuilds the policy of a run from its logs and records, and checks that all agree.").WithDetails("""
+            Every event's hash, every loss, and the policy that each selection was made with are compared on the way. On the same build, device and threads the
+            weights are the same, bit for bit.
 
             Example:
               massdpo replay out --output out-again

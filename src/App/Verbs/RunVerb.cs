@@ -11,9 +11,7 @@ internal static class RunVerb
 {
     public static Command Create()
     {
-        var command = new Command("run", """
-            Trains a policy on a stream of preferences and keeps the record of every choice.
-
+        var command = new Command("run", "Trains a policy on a stream of preferences and keeps the record of every choice.").WithDetails("""
             OUTPUT gets policy/ (the result, in Hugging Face layout), checkpoints/, selections.jsonl (why which negatives were kept), updates.jsonl (what was
             trained on, in order), metrics.jsonl, dead-letters.jsonl and report.json. Run again with the same OUTPUT, it goes on where it was.
 

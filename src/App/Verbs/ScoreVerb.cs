@@ -13,9 +13,9 @@ internal static class ScoreVerb
 {
     public static Command Create()
     {
-        var command = new Command("score", """
-            Prints log π(y|x) of every candidate as JSON lines: {"id", "candidates", "logps", "tokens"}, the chosen candidate first, in nats, summed over the
-            response's tokens. A record that cannot be scored is told of on standard error.
+        var command = new Command("score", "Prints the log-probabilities of all candidates, to use the result elsewhere.").WithDetails("""
+            One JSON line a record: {"id", "candidates", "logps", "tokens"}, the chosen candidate first; log π(y|x) in nats, summed over the response's tokens. A
+            record that cannot be scored is told of on standard error.
 
             Example:
               massdpo score --policy out/policy --data test.jsonl.gz > scores.jsonl

@@ -10,11 +10,9 @@ internal static class SftVerb
 {
     public static Command Create()
     {
-        var command = new Command("sft", """
-            Trains a small Llama policy from scratch by next-token prediction on prompts and preferred responses, and writes it in Hugging Face layout.
-
-            The vocabulary is made of the data: one token per item where prompts are histories, one per word where they are texts. It covers prompts, chosen and
-            rejected responses, and --items. With --epochs 0 the policy is written as it starts.
+        var command = new Command("sft", "Trains a small Llama policy from scratch by next-token prediction on prompts and preferred responses.").WithDetails("""
+            It is written in Hugging Face layout. The vocabulary is made of the data: one token per item where prompts are histories, one per word where they are
+            texts. It covers prompts, chosen and rejected responses, and --items. With --epochs 0 the policy is written as it starts.
 
             Examples:
               massdpo sft --data train.jsonl.gz --policy start --config hocon/lastfm.conf --eval val.jsonl.gz

@@ -19,8 +19,8 @@ internal static class ValidateVerb
 
     public static Command Create()
     {
-        var command = new Command("validate", """
-            Checks a file and changes nothing: settings where its name ends in .conf, else records. With --policy records are held against its vocabulary too.
+        var command = new Command("validate", "Checks settings or records and changes nothing.").WithDetails("""
+            A file whose name ends in .conf is read as settings, any other as records. With --policy records are held against its vocabulary too.
 
             Examples:
               massdpo validate hocon/lastfm.conf

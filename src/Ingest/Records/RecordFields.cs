@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using MassDpo.Policy.Encoding;
 using MassDpo.Shared.Contracts;
 
 namespace MassDpo.Ingest.Records;
@@ -21,14 +22,20 @@ internal sealed class RecordFields
     private List<double>? _rewards;
     private List<double>? _referenceLogps;
     private JsonElement? _meta;
-    private List<(string Name, string Json)>? _unknown;
+    private List<string>? _unknown;
+
+    /// <summary>The field that is read just now; null while it is its name.</summary>
+    public string? Current { get; private set; }
 
     /// <summary>Reads the value of the property that the reader stands at.</summary>
     public void Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8)
     {
+        Current = null;
         var name = reader.GetString()!;
+        Current = Excerpt.Of(name);
         if (!_seen.Add(name))
-            throw Bad($"'{name}' is given twice");
+            throw Bad($"'{Current}' is given twice: keep one of them");
+        var rawName = reader.ValueSpan;
         reader.Read();
         switch (name)
         {
@@ -36,9 +43,9 @@ internal sealed class RecordFields
                 _id = reader.TokenType switch
                 {
                     JsonTokenType.String => reader.GetString(),
-                    JsonTokenType.Number => System.Text.Encoding.UTF8.GetString(reader.ValueSpan),
+                    JsonTokenType.Number => Text(reader.ValueSpan),
                     JsonTokenType.Null => null,
-                    _ => throw Wrong(name, "a text", reader.TokenType),
+                    _ => throw Wrong(name, "a text", reader),
                 };
                 break;
             case "prompt":
@@ -61,7 +68,7 @@ internal sealed class RecordFields
             case "chosen_index":
                 _chosenIndex = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var index)
                     ? index
-                    : throw Wrong(name, "a whole number", reader.TokenType);
+                    : throw Wrong(name, "a whole number", reader);
                 break;
             case "rewards":
                 _rewards = ReadNumbers(ref reader, name);
@@ -76,12 +83,14 @@ internal sealed class RecordFields
                 if (name.StartsWith("rejected", StringComparison.Ordinal)
                     && int.TryParse(name.AsSpan("rejected".Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
                 {
-                    _numbered[number] = ReadResponse(ref reader, name);
+                    if (!_numbered.TryAdd(number, ReadResponse(ref reader, name)))
+                        throw Bad($"'{Current}' is 'rejected{number}' again: keep one of them");
                     break;
                 }
                 var start = (int)reader.TokenStartIndex;
                 reader.Skip();
-                (_unknown ??= []).Add((name, System.Text.Encoding.UTF8.GetString(utf8[start..(int)reader.BytesConsumed])));
+                // As they came: escapes in names stay too.
+                (_unknown ??= []).Add($"\"{Text(rawName)}\":{Text(utf8[start..(int)reader.BytesConsumed])}");
                 break;
         }
     }
@@ -93,12 +102,12 @@ internal sealed class RecordFields
         if (_numbered.Count > 0)
         {
             if (_rejected is not null)
-                throw Bad("'rejected' and 'rejected1' … are both given");
+                throw Bad($"'rejected' and 'rejected{_numbered.Keys.First()}' are both given: keep one form");
             _rejected = [.. _numbered.Values];
         }
         var candidates = Responses();
         if (candidates.Count < 2)
-            throw new RecordFormatException(DeadLetterCodes.EmptyPool, "there is no rejected response to compare the chosen one with");
+            throw Empty(_ranked is not null ? "ranked" : "rejected");
         var prompt = _prompt;
         if (prompt is null)
         {
@@ -108,7 +117,7 @@ internal sealed class RecordFields
         }
         foreach (var (name, numbers) in new[] { ("rewards", _rewards), ("reference_logps", _referenceLogps) })
             if (numbers is not null && numbers.Count != candidates.Count)
-                throw Bad($"'{name}' has {numbers.Count} numbers for {candidates.Count} candidates: one for the chosen response and one for each rejected one");
+                throw Bad($"'{name}' has {numbers.Count} numbers for {candidates.Count} candidates: give one for the chosen response, then one for each rejected one");
         return new PreferenceRecord
         {
             Id = _id,
@@ -118,7 +127,7 @@ internal sealed class RecordFields
             ReferenceLogps = _referenceLogps,
             Ranked = _ranked is not null,
             Meta = _meta,
-            UnknownFields = _unknown is null ? null : "{" + string.Join(",", _unknown.Select(f => JsonSerializer.Serialize(f.Name) + ":" + f.Json)) + "}",
+            UnknownFields = _unknown is null ? null : "{" + string.Join(",", _unknown) + "}",
         };
     }
 
@@ -132,9 +141,11 @@ internal sealed class RecordFields
         if (_candidates is not null || _chosenIndex is not null)
         {
             if (_candidates is null || _chosenIndex is null)
-                throw Bad(_candidates is null ? "'chosen_index' is given without 'candidates'" : "'candidates' is given without 'chosen_index'");
+                throw Bad(_candidates is null ? "'chosen_index' is given without 'candidates': give both" : "'candidates' is given without 'chosen_index': give both");
+            if (_candidates.Count < 2)
+                throw Empty("candidates");
             if (_chosenIndex < 0 || _chosenIndex >= _candidates.Count)
-                throw Bad($"'chosen_index' {_chosenIndex} is outside the {_candidates.Count} candidates");
+                throw Bad($"'chosen_index' {_chosenIndex} is outside the {_candidates.Count} candidates: it counts from 0");
             var chosen = _candidates[_chosenIndex.Value];
             _candidates.RemoveAt(_chosenIndex.Value);
             return [chosen, .. _candidates];
@@ -142,7 +153,7 @@ internal sealed class RecordFields
         if (_chosen is null || _rejected is null)
             throw Bad(forms == 0
                 ? "no responses: give 'chosen' with 'rejected', 'candidates' with 'chosen_index', or 'ranked'"
-                : _chosen is null ? "'rejected' is given without 'chosen'" : "'chosen' is given without 'rejected'");
+                : _chosen is null ? "'rejected' is given without 'chosen': give both" : "'chosen' is given without 'rejected': give both");
         return [_chosen, .. _rejected];
     }
 
@@ -161,37 +172,42 @@ internal sealed class RecordFields
                 if (reader.TokenType != JsonTokenType.PropertyName || !reader.ValueTextEquals("history"u8))
                     throw Bad("'prompt' as an object is {\"history\": [\"item\", …]}");
                 reader.Read();
-                var items = ReadResponses(ref reader, "history");
+                var items = ReadList(ref reader, "prompt.history", ReadItem);
                 reader.Read();
-                return reader.TokenType == JsonTokenType.EndObject ? Prompt.OfHistory(items) : throw Bad("'prompt' as an object has 'history' alone");
+                return reader.TokenType == JsonTokenType.EndObject ? Prompt.OfHistory(items) : throw Bad("'prompt' as an object has 'history' alone: put other fields beside 'prompt'");
             default:
-                throw Wrong("prompt", "a text or {\"history\": […]}", reader.TokenType);
+                throw Wrong("prompt", "a text or {\"history\": […]}", reader);
         }
     }
 
-    private static List<string> ReadResponses(ref Utf8JsonReader reader, string name)
+    private static List<string> ReadResponses(ref Utf8JsonReader reader, string name) => ReadList(ref reader, name, ReadResponse);
+
+    private delegate string ReadOne(ref Utf8JsonReader reader, string name);
+
+    private static List<string> ReadList(ref Utf8JsonReader reader, string name, ReadOne readOne)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
-            throw Wrong(name, "a list", reader.TokenType);
-        var responses = new List<string>();
+            throw Wrong(name, "a list", reader);
+        var list = new List<string>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-            responses.Add(ReadResponse(ref reader, name));
-        return responses;
+            list.Add(readOne(ref reader, name));
+        return list;
     }
 
-    private static string ReadResponse(ref Utf8JsonReader reader, string name) => reader.TokenType switch
-    {
-        JsonTokenType.String => reader.GetString()!,
-        JsonTokenType.StartArray or JsonTokenType.StartObject => throw new RecordFormatException(DeadLetterCodes.Unsupported, $"'{name}': {ChatRemedy}"),
-        _ => throw Wrong(name, "a text", reader.TokenType),
-    };
+    private static string ReadItem(ref Utf8JsonReader reader, string name) =>
+        reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Wrong(name, "a text", reader);
+
+    private static string ReadResponse(ref Utf8JsonReader reader, string name) =>
+        reader.TokenType is JsonTokenType.StartArray or JsonTokenType.StartObject
+            ? throw new RecordFormatException(DeadLetterCodes.Unsupported, $"'{name}': {ChatRemedy}")
+            : ReadItem(ref reader, name);
 
     private static List<double>? ReadNumbers(ref Utf8JsonReader reader, string name)
     {
         if (reader.TokenType == JsonTokenType.Null)
             return null;
         if (reader.TokenType != JsonTokenType.StartArray)
-            throw Wrong(name, "a list of numbers", reader.TokenType);
+            throw Wrong(name, "a list of numbers (null where unknown)", reader);
         var numbers = new List<double>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
@@ -199,20 +215,25 @@ internal sealed class RecordFields
             {
                 JsonTokenType.Null => double.NaN,
                 JsonTokenType.Number when reader.TryGetDouble(out var number) && double.IsFinite(number) => number,
-                _ => throw Wrong(name, "a list of numbers (null where unknown)", reader.TokenType),
+                _ => throw Wrong(name, "a list of numbers (null where unknown)", reader, "holds"),
             });
         }
         return numbers;
     }
 
+    private static string Text(ReadOnlySpan<byte> utf8) => System.Text.Encoding.UTF8.GetString(utf8);
+
     private static RecordFormatException Bad(string reason) => new(DeadLetterCodes.Field, reason);
 
-    private static RecordFormatException Wrong(string name, string expected, JsonTokenType found) => Bad($"'{name}' is {found switch
+    private static RecordFormatException Empty(string name) =>
+        new(DeadLetterCodes.EmptyPool, $"'{name}' leaves no rejected response to compare the chosen one with: give at least one, or drop the record");
+
+    private static RecordFormatException Wrong(string name, string expected, in Utf8JsonReader reader, string verb = "is") => Bad($"'{name}' {verb} {reader.TokenType switch
     {
         JsonTokenType.StartObject => "an object",
         JsonTokenType.StartArray => "a list",
         JsonTokenType.String => "a text",
-        JsonTokenType.Number => "a number that does not fit",
+        JsonTokenType.Number => Excerpt.Of(Text(reader.ValueSpan)),
         JsonTokenType.True or JsonTokenType.False => "true or false",
         _ => "null",
     }} where {expected} is expected");

@@ -11,7 +11,7 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
     public (CandidatePool? Pool, DeadLetter? Dead) Validate(SourceEntry entry) => entry switch
     {
         SourceEntry.Bytes bytes => Validate(bytes),
-        SourceEntry.Made made => Validate(made.Record, made.Position, new RecordOrigin(made.Position.Source, 0, ReadOnlyMemory<byte>.Empty, 0, ContentHash.Of([]))),
+        SourceEntry.Made made => Validate(made),
         _ => throw new ArgumentException($"{entry.GetType().Name} is no record", nameof(entry)),
     };
 
@@ -31,6 +31,49 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
         {
             return (null, new DeadLetter(entry.Position, e.Code, e.Message, origin));
         }
+    }
+
+    private (CandidatePool?, DeadLetter?) Validate(SourceEntry.Made entry)
+    {
+        var origin = new RecordOrigin(entry.Position.Source, 0, ReadOnlyMemory<byte>.Empty, 0, ContentHash.Of([]));
+        return Flaw(entry.Record) is var (code, reason)
+            ? (null, new DeadLetter(entry.Position, code, reason, origin))
+            : Validate(entry.Record, entry.Position, origin);
+    }
+
+    // What a parser makes sure of, the user's own code need not have.
+    private static (string Code, string Reason)? Flaw(PreferenceRecord? record)
+    {
+        if (record?.Prompt?.Text is null || record.Prompt.Items is null || record.Candidates is null)
+            return (DeadLetterCodes.Field, "the record, its Prompt or its Candidates is null: give a prompt and at least two candidates, the chosen one first");
+        foreach (var (name, texts) in new (string, IReadOnlyList<string>)[]
+            { ("Id", [record.Id ?? ""]), ("Prompt", [record.Prompt.Text]), ("Prompt.Items", record.Prompt.Items), ("Candidates", record.Candidates) })
+        {
+            foreach (var text in texts)
+            {
+                if (text is null)
+                    return (DeadLetterCodes.Field, $"{name} holds a null: leave it out");
+                if (!IsUnicode(text))
+                    return (DeadLetterCodes.Encoding, $"{name} holds half of a surrogate pair, which is no valid Unicode: cut texts between characters");
+            }
+        }
+        foreach (var (name, numbers) in new[] { ("Rewards", record.Rewards), ("ReferenceLogps", record.ReferenceLogps) })
+            if (numbers is not null && numbers.Count != record.Candidates.Count)
+                return (DeadLetterCodes.Field, $"{name} has {numbers.Count} numbers for {record.Candidates.Count} candidates: give one for each, NaN where unknown");
+        return null;
+    }
+
+    private static bool IsUnicode(string text)
+    {
+        for (var at = text.AsSpan().IndexOfAnyInRange('\ud800', '\udfff'); at >= 0 && at < text.Length; at++)
+        {
+            if (!char.IsSurrogate(text[at]))
+                continue;
+            if (at + 1 == text.Length || !char.IsSurrogatePair(text[at], text[at + 1]))
+                return false;
+            at++;
+        }
+        return true;
     }
 
     private (CandidatePool?, DeadLetter?) Validate(PreferenceRecord record, Position position, RecordOrigin origin)

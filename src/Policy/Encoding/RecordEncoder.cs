@@ -38,8 +38,8 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
         if (record.Candidates.Count < 2)
         {
             why = new Rejection(DeadLetterCodes.EmptyPool, dropped > 0
-                ? "every rejected response equals the chosen one"
-                : "there is no rejected response to compare the chosen one with");
+                ? "every rejected response equals the chosen one: give another one, or drop the record"
+                : "there is no rejected response to compare the chosen one with: give at least one, or drop the record");
             return null;
         }
         var encoded = record.Prompt.Form == PromptForm.History ? EncodeHistory(record, out why) : EncodeText(record, out why);
@@ -50,12 +50,13 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
     {
         if (config.BosTokenId is not { } bos)
         {
-            why = new Rejection(DeadLetterCodes.Unsupported, "a history begins with the BOS token, and the policy's config.json has no bos_token_id");
+            why = new Rejection(DeadLetterCodes.Unsupported, "a history begins with the BOS token, and the policy's config.json has no bos_token_id: set it");
             return null;
         }
         if (tokenizer.IdOf(record.Candidates[0]) is not { } chosen)
         {
-            why = new Rejection(DeadLetterCodes.UnknownItem, $"the chosen item '{record.Candidates[0]}' is not in the policy's vocabulary: add it with sft --items, or drop the record");
+            why = new Rejection(DeadLetterCodes.UnknownItem,
+                $"the chosen item '{Excerpt.Of(record.Candidates[0])}' is not in the policy's vocabulary: add it with sft --items, or drop the record");
             return null;
         }
         // Room for BOS and, in loaders that feed the response too, the response.
@@ -87,7 +88,7 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
         }
         if (responses.Count < 2)
         {
-            why = new Rejection(DeadLetterCodes.EmptyPool, "none of the rejected items is in the policy's vocabulary");
+            why = new Rejection(DeadLetterCodes.EmptyPool, "none of the rejected items is in the policy's vocabulary: add them with sft --items, or drop the record");
             return null;
         }
         why = null;
@@ -97,28 +98,37 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
     private EncodedRecord? EncodeText(PreferenceRecord record, out Rejection? why)
     {
         int[] end = config.EosTokenId is { } eos ? [eos] : [];
-        var prompt = Whole(record.Prompt.Text, []);
+        int[] prompt;
         var whole = new int[record.Candidates.Count][];
-        var shared = prompt.Length;
-        for (var i = 0; i < whole.Length; i++)
+        try
         {
-            whole[i] = Whole(record.Prompt.Text + record.Candidates[i], end);
-            shared = prompt.AsSpan(0, shared).CommonPrefixLength(whole[i]);
+            prompt = Whole(record.Prompt.Text, []);
+            for (var i = 0; i < whole.Length; i++)
+                whole[i] = Whole(record.Prompt.Text + record.Candidates[i], end);
         }
+        catch (PolicyFormatException e)
+        {
+            why = new Rejection(DeadLetterCodes.UnknownItem, e.Message);
+            return null;
+        }
+        var shared = prompt.Length;
+        foreach (var tokens in whole)
+            shared = prompt.AsSpan(0, shared).CommonPrefixLength(tokens);
         if (shared == 0)
         {
-            why = new Rejection(DeadLetterCodes.Field, "prompt and responses share no token, and the tokenizer puts no BOS token before a text: nothing would predict the first token");
+            why = new Rejection(DeadLetterCodes.Field,
+                "prompt and responses share no token, and the tokenizer puts no BOS token before a text: nothing would predict the first token; give a prompt");
             return null;
         }
         var longest = whole.Max(tokens => tokens.Length);
         if (longest > config.MaxPositions)
         {
-            why = new Rejection(DeadLetterCodes.TooLong, $"a candidate with its prompt has {longest} tokens, the policy has positions for {config.MaxPositions}");
+            why = new Rejection(DeadLetterCodes.TooLong, $"a candidate with its prompt has {longest} tokens, the policy has positions for {config.MaxPositions}: shorten it");
             return null;
         }
         if (whole.Any(tokens => tokens.Length == shared))
         {
-            why = new Rejection(DeadLetterCodes.Field, "a response is empty, and the policy's config.json has no eos_token_id to end it with");
+            why = new Rejection(DeadLetterCodes.Field, "a response is empty, and the policy's config.json has no eos_token_id to end it with: set it, or drop the record");
             return null;
         }
         why = null;

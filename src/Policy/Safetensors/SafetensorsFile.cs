@@ -7,12 +7,12 @@ namespace MassDpo.Policy.Safetensors;
 /// <summary>Reads and writes tensors as safetensors (https://huggingface.co/docs/safetensors). Never pickle.</summary>
 public static class SafetensorsFile
 {
-    private static readonly Dictionary<string, ScalarType> Types = new(StringComparer.Ordinal)
-    {
-        ["F32"] = ScalarType.Float32, ["F64"] = ScalarType.Float64, ["F16"] = ScalarType.Float16, ["BF16"] = ScalarType.BFloat16,
-        ["I64"] = ScalarType.Int64, ["I32"] = ScalarType.Int32, ["I16"] = ScalarType.Int16, ["I8"] = ScalarType.Int8,
-        ["U8"] = ScalarType.Byte, ["BOOL"] = ScalarType.Bool,
-    };
+    // In the order in which the reference implementation writes types, the last one first.
+    private static readonly (string Name, ScalarType Type)[] Types =
+    [
+        ("BOOL", ScalarType.Bool), ("U8", ScalarType.Byte), ("I8", ScalarType.Int8), ("I16", ScalarType.Int16), ("F16", ScalarType.Float16),
+        ("BF16", ScalarType.BFloat16), ("I32", ScalarType.Int32), ("F32", ScalarType.Float32), ("F64", ScalarType.Float64), ("I64", ScalarType.Int64),
+    ];
 
     /// <summary>Reads all tensors of a file, as they are stored, on the CPU. The caller owns them.</summary>
     /// <exception cref="PolicyFormatException">the file breaks a rule of the format, or has a type that is not supported</exception>
@@ -31,13 +31,14 @@ public static class SafetensorsFile
         {
             foreach (var (key, entry) in header.Entries)
             {
-                if (!Types.TryGetValue(entry.Type, out var type))
+                var rank = Array.FindIndex(Types, t => t.Name == entry.Type);
+                if (rank < 0)
                     throw SafetensorsHeader.Bad(name, $"tensor '{key}' has type '{entry.Type}', which is not supported");
-                var tensor = empty(entry.Shape, dtype: type).DetachFromDisposeScope();
+                var tensor = empty(entry.Shape, dtype: Types[rank].Type).DetachFromDisposeScope();
                 tensors[key] = tensor;
                 stream.Position = header.DataStart + entry.Start;
-                if (entry.Bytes > 0)
-                    stream.ReadExactly(tensor.bytes);
+                if (entry.Bytes > 0 && stream.ReadAtLeast(tensor.bytes, (int)entry.Bytes, throwOnEndOfStream: false) < entry.Bytes)
+                    throw SafetensorsHeader.Bad(name, $"it ends within tensor '{key}'");
             }
             return tensors;
         }

@@ -51,22 +51,24 @@ public sealed class SafetensorsHeader
         if (length > MaxHeader || (long)length > stream.Length - 8)
             throw Bad(file, $"its header claims {length} bytes: more than the file has, or than the format allows (100 MB)");
         var header = new byte[length];
-        stream.ReadExactly(header);
+        if (stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false) < header.Length)
+            throw Bad(file, "it ends within its header");
+        if (header is not [(byte)'{', ..])
+            throw Bad(file, "its header does not begin with '{'");
         var entries = new SortedDictionary<string, SafetensorsEntry>(StringComparer.Ordinal);
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
         try
         {
-            using var document = JsonDocument.Parse(header);
+            using var document = JsonDocument.Parse(header, new JsonDocumentOptions { AllowDuplicateProperties = false });
             foreach (var property in document.RootElement.EnumerateObject())
             {
                 if (property.Name == "__metadata__")
                 {
                     foreach (var item in property.Value.EnumerateObject())
-                        metadata[item.Name] = item.Value.GetString()!;
+                        metadata[item.Name] = item.Value.GetString() ?? throw Bad(file, $"__metadata__: '{item.Name}' is no text");
                     continue;
                 }
-                if (!entries.TryAdd(property.Name, ReadEntry(property.Value, property.Name, file)))
-                    throw Bad(file, $"tensor '{property.Name}' is in the header twice");
+                entries.Add(property.Name, ReadEntry(property.Value, property.Name, file));
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
@@ -86,11 +88,12 @@ public sealed class SafetensorsHeader
         if (offsets.GetArrayLength() != 2)
             throw Bad(file, $"tensor '{name}': data_offsets has {offsets.GetArrayLength()} numbers instead of 2");
         var (start, end) = (offsets[0].GetInt64(), offsets[1].GetInt64());
-        long bytes = size;
+        long bytes = size, span = size;
         try
         {
+            // An empty tensor may not have sizes either that no tensor can have.
             foreach (var dim in shape)
-                bytes = dim < 0 ? throw new OverflowException() : checked(bytes * dim);
+                (bytes, span) = dim < 0 ? throw new OverflowException() : (bytes * dim, checked(span * Math.Max(dim, 1)));
         }
         catch (OverflowException e)
         {

@@ -39,8 +39,8 @@ public static class TokenizerFile
             throw new PolicyFormatException($"{file}: {component} '{type}' is not supported here");
     }
 
-    /// <summary>The ids that a TemplateProcessing post-processor puts before a single text.</summary>
-    internal static IReadOnlyList<int> ReadPrefix(JsonElement json, string file)
+    /// <summary>The ids that a TemplateProcessing post-processor puts before a single text; all of them satisfy <paramref name="isToken"/>.</summary>
+    internal static IReadOnlyList<int> ReadPrefix(JsonElement json, Func<int, bool> isToken, string file)
     {
         var type = TypeOf(json, "post_processor");
         if (type is null)
@@ -60,7 +60,8 @@ public static class TokenizerFile
             if (afterText)
                 throw new PolicyFormatException($"{file}: a post_processor that puts tokens after a text is not supported: the end token of a response comes from config.json");
             var name = piece.GetProperty("SpecialToken").GetProperty("id").GetString()!;
-            prefix.AddRange(post.GetProperty("special_tokens").GetProperty(name).GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
+            foreach (var id in post.GetProperty("special_tokens").GetProperty(name).GetProperty("ids").EnumerateArray())
+                prefix.Add(isToken(id.GetInt32()) ? id.GetInt32() : throw new PolicyFormatException($"{file}: post_processor: '{name}' has id {id}, which is no token of the vocabulary"));
         }
         return prefix;
     }

@@ -55,7 +55,7 @@ public sealed class WordLevelTokenizer : Tokenizer
     }
 
     private int Id(string word) => _ids.TryGetValue(word, out var id) ? id
-        : _unknown ?? throw new PolicyFormatException($"'{word}' is not in the vocabulary, and the tokenizer names no token for unknown words");
+        : _unknown ?? throw new PolicyFormatException($"'{Encoding.Excerpt.Of(word)}' is not in the vocabulary, and the tokenizer names no token for unknown words: set unk_token");
 
     /// <summary>
     /// A new vocabulary: the special tokens <c>&lt;s&gt;</c> (0), <c>&lt;/s&gt;</c> (1) and <c>&lt;unk&gt;</c> (2), then <paramref name="words"/> in order.
@@ -87,7 +87,8 @@ public sealed class WordLevelTokenizer : Tokenizer
         var ids = new Dictionary<string, int>(StringComparer.Ordinal);
         var model = json.GetProperty("model");
         foreach (var word in model.GetProperty("vocab").EnumerateObject())
-            ids[word.Name] = word.Value.GetInt32();
+            if (!ids.TryAdd(word.Name, word.Value.GetInt32()))
+                throw new PolicyFormatException($"{file}: '{Encoding.Excerpt.Of(word.Name)}' is in the vocabulary twice");
         if (ids.Values.Any(id => id < 0 || id >= ids.Count + 100_000) || ids.Values.Distinct().Count() != ids.Count)
             throw new PolicyFormatException($"{file}: the ids of the vocabulary are negative, doubled or far apart");
         var special = new List<string>();
@@ -102,7 +103,7 @@ public sealed class WordLevelTokenizer : Tokenizer
             }
         }
         int? unknown = model.TryGetProperty("unk_token", out var unk) && unk.GetString() is { } name && ids.TryGetValue(name, out var unknownId) ? unknownId : null;
-        return new WordLevelTokenizer(ids, unknown, pre is not null, special, TokenizerFile.ReadPrefix(json, file));
+        return new WordLevelTokenizer(ids, unknown, pre is not null, special, TokenizerFile.ReadPrefix(json, ids.Values.ToHashSet().Contains, file));
     }
 
     /// <summary>The same as <c>tokenizer.json</c>.</summary>
