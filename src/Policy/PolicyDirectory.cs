@@ -66,21 +66,21 @@ public static class PolicyDirectory
     public static void Save(string directory, PolicyConfig config, WordLevelTokenizer tokenizer, PolicyWeights weights)
     {
         var files = PhysicalFiles.Instance;
-        Save(directory, files, weights, config.ToJson().ToJsonString(Readable), tokenizer.ToJson().ToJsonString(Readable));
+        Save(directory, files, weights, JsonSerializer.SerializeToUtf8Bytes(config.ToJson(), Readable), JsonSerializer.SerializeToUtf8Bytes(tokenizer.ToJson(), Readable));
     }
 
     /// <summary>The same with the config and tokenizer of another directory, byte for byte: training changes neither.</summary>
     public static void SaveLike(string original, string directory, IFiles files, PolicyWeights weights) =>
-        Save(directory, files, weights, File.ReadAllText(Path.Combine(original, Config)), File.ReadAllText(Path.Combine(original, TokenizerName)));
+        Save(directory, files, weights, File.ReadAllBytes(Path.Combine(original, Config)), File.ReadAllBytes(Path.Combine(original, TokenizerName)));
 
-    private static void Save(string directory, IFiles files, PolicyWeights weights, string config, string tokenizer)
+    private static void Save(string directory, IFiles files, PolicyWeights weights, byte[] config, byte[] tokenizer)
     {
         var aside = directory.TrimEnd(Path.DirectorySeparatorChar) + ".writing";
         if (files.FolderExists(aside))
             files.DeleteFolder(aside);
         files.CreateFolder(aside);
-        WriteFile(files, Path.Combine(aside, Config), stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(config)));
-        WriteFile(files, Path.Combine(aside, TokenizerName), stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(tokenizer)));
+        WriteFile(files, Path.Combine(aside, Config), stream => stream.Write(config));
+        WriteFile(files, Path.Combine(aside, TokenizerName), stream => stream.Write(tokenizer));
         WriteFile(files, Path.Combine(aside, Weights), stream => SafetensorsFile.Write(stream, weights.Tensors));
         files.SyncFolder(aside);
         if (files.FolderExists(directory))
@@ -97,33 +97,55 @@ public static class PolicyDirectory
 
     private static Dictionary<string, Tensor> ReadShards(string directory, string index)
     {
+        var shardOf = ReadIndex(index);
         var tensors = new Dictionary<string, Tensor>(StringComparer.Ordinal);
         try
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(index));
-            var map = document.RootElement.GetProperty("weight_map").EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!, StringComparer.Ordinal);
-            foreach (var shard in map.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
+            foreach (var shard in shardOf.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
             {
-                if (Path.GetFileName(shard) != shard)
+                if (shard.Length == 0 || Path.GetFileName(shard) != shard)
                     throw new PolicyFormatException($"{index}: shard '{shard}' is not a plain file name");
                 var path = Path.Combine(directory, shard);
                 if (!File.Exists(path))
                     throw new PolicyFormatException($"{index} names {shard}, which does not exist");
-                foreach (var (name, tensor) in SafetensorsFile.Read(path))
+                var held = SafetensorsFile.Read(path);
+                if (held.Keys.FirstOrDefault(name => shardOf.GetValueOrDefault(name) != shard) is { } foreign)
                 {
-                    if (map.GetValueOrDefault(name) != shard)
-                    {
-                        tensor.Dispose();
-                        throw new PolicyFormatException($"{path} holds tensor '{name}', which {Path.GetFileName(index)} does not place there");
-                    }
-                    tensors[name] = tensor;
+                    Free(held);
+                    throw new PolicyFormatException($"{path} holds tensor '{foreign}', which {Path.GetFileName(index)} does not place there");
                 }
+                foreach (var (name, tensor) in held)
+                    tensors[name] = tensor;
             }
+            if (shardOf.Keys.FirstOrDefault(name => !tensors.ContainsKey(name)) is { } lacking)
+                throw new PolicyFormatException($"{index} places tensor '{lacking}' in {shardOf[lacking]}, which lacks it");
             return tensors;
+        }
+        catch
+        {
+            Free(tensors);
+            throw;
+        }
+
+        static void Free(Dictionary<string, Tensor> tensors)
+        {
+            foreach (var tensor in tensors.Values)
+                tensor.Dispose();
+        }
+    }
+
+    // Which shard holds which tensor.
+    private static Dictionary<string, string> ReadIndex(string file)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(file), new JsonDocumentOptions { AllowDuplicateProperties = false });
+            return document.RootElement.GetProperty("weight_map").EnumerateObject().ToDictionary(place => place.Name,
+                place => place.Value.GetString() ?? throw new PolicyFormatException($"{file}: tensor '{place.Name}' has no shard"), StringComparer.Ordinal);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new PolicyFormatException($"{index}: malformed: {e.Message}", e);
+            throw new PolicyFormatException($"{file}: malformed: {e.Message}", e);
         }
     }
 }

@@ -26,7 +26,7 @@ public sealed record LearningRateSchedule(double Peak, ScheduleShape Shape, long
             return Peak * step / WarmupSteps;
         if (Shape == ScheduleShape.Constant)
             return Peak;
-        var progress = Math.Min(1, (double)(step - WarmupSteps) / Math.Max(1, TotalSteps - WarmupSteps));
+        var progress = step >= TotalSteps ? 1 : (double)(step - WarmupSteps) / (TotalSteps - WarmupSteps);
         return Peak * (Shape == ScheduleShape.Cosine ? 0.5 * (1 + Math.Cos(Math.PI * progress)) : 1 - progress);
     }
 }

@@ -7,6 +7,8 @@ namespace MassDpo.Policy.Safetensors;
 /// <summary>Reads and writes tensors as safetensors (https://huggingface.co/docs/safetensors). Never pickle.</summary>
 public static class SafetensorsFile
 {
+    private const int BlockSize = 1 << 20;
+
     // In the order in which the reference implementation writes types, the last one first.
     private static readonly (string Name, ScalarType Type)[] Types =
     [
@@ -37,8 +39,7 @@ public static class SafetensorsFile
                 var tensor = empty(entry.Shape, dtype: Types[rank].Type).DetachFromDisposeScope();
                 tensors[key] = tensor;
                 stream.Position = header.DataStart + entry.Start;
-                if (entry.Bytes > 0 && stream.ReadAtLeast(tensor.bytes, (int)entry.Bytes, throwOnEndOfStream: false) < entry.Bytes)
-                    throw SafetensorsHeader.Bad(name, $"it ends within tensor '{key}'");
+                Fill(tensor, stream, key, name);
             }
             return tensors;
         }
@@ -50,11 +51,11 @@ public static class SafetensorsFile
         }
     }
 
-    /// <summary>Writes tensors, ordered by the size of their type and then by name as the reference implementation does, with a header padded to 8 bytes.</summary>
+    /// <summary>Writes tensors, ordered by type and then by name as the reference implementation does, with a header padded to 8 bytes.</summary>
     public static void Write(Stream stream, IEnumerable<KeyValuePair<string, Tensor>> tensors)
     {
-        var ordered = tensors.Select(t => (t.Key, t.Value, Type: NameOf(t.Value.dtype)))
-            .OrderByDescending(t => SafetensorsHeader.SizeOf(t.Type)).ThenBy(t => t.Key, StringComparer.Ordinal).ToList();
+        var ordered = tensors.Select(t => (t.Key, t.Value, Rank: RankOf(t.Key, t.Value.dtype)))
+            .OrderByDescending(t => t.Rank).ThenBy(t => t.Key, StringComparer.Ordinal).ToList();
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer))
         {
@@ -63,8 +64,9 @@ public static class SafetensorsFile
             json.WriteString("format", "pt");
             json.WriteEndObject();
             var next = 0L;
-            foreach (var (name, tensor, type) in ordered)
+            foreach (var (name, tensor, rank) in ordered)
             {
+                var type = Types[rank].Name;
                 json.WriteStartObject(name);
                 json.WriteString("dtype", type);
                 json.WriteStartArray("shape");
@@ -87,11 +89,26 @@ public static class SafetensorsFile
         buffer.WriteTo(stream);
         foreach (var (_, tensor, _) in ordered)
         {
-            using var here = tensor.detach().cpu();
-            using var whole = here.contiguous();
-            stream.Write(whole.bytes);
+            using var here = tensor.detach();
+            using var main = here.cpu();
+            using var whole = main.contiguous();
+            whole.WriteBytesToStream(stream, BlockSize);
         }
     }
 
-    private static string NameOf(ScalarType type) => Types.First(t => t.Value == type).Key;
+    private static void Fill(Tensor tensor, Stream stream, string key, string name)
+    {
+        try
+        {
+            tensor.ReadBytesFromStream(stream, BlockSize);
+        }
+        catch (EndOfStreamException e)
+        {
+            throw SafetensorsHeader.Bad(name, $"it ends within tensor '{key}'", e);
+        }
+    }
+
+    private static int RankOf(string name, ScalarType type) => Array.FindIndex(Types, t => t.Type == type) is >= 0 and var rank
+        ? rank
+        : throw new ArgumentException($"tensor '{name}' is of type {type}, which safetensors does not have");
 }
