@@ -24,12 +24,12 @@ public abstract record IngestMessage
 /// <summary>
 /// An intake: reads a source, validates, and hands pools to selectors as fast as the learner grants slots.
 /// States: no epoch yet (holds nothing); reading (records in hand, blocks granted); ended (all read, blocks may still be handed out again); stopped.
-/// It persists nothing: on a new epoch it drops what it holds, starts again at the watermark of what is settled and skips the rest of it. After a restart it
-/// asks the learner for a new epoch, for the same reason. It holds a granted block until its batch is closed, so that the block can be handed out again.
-/// A record that cannot be used goes to the learner as a dead letter, which settles its position.
+/// It persists nothing: on a new epoch it drops what it holds, starts again at the watermark of what is settled and skips the rest of it. After a
+/// restart it asks the learner for a new epoch, for the same reason. It holds a granted block until its batch is closed, so that the block can be
+/// handed out again. A record that cannot be used goes to the learner as a dead letter, which settles its position.
 /// </summary>
-public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSource source, RecordValidator validator, IControlLink control, IPoolsLink pools,
-    IngestOptions options) : Actor<IngestMessage>
+public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSource source, RecordValidator validator, IControlLink control,
+    IPoolsLink pools, IngestOptions options) : Actor<IngestMessage>
 {
     // Entries read in one go, so that notices get their turn.
     private const int Turn = 64;
@@ -122,9 +122,12 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
         var records = block.Pools.ToArray();
         foreach (var death in reissued.Deaths)
         {
-            if (records[death.Slot - reissued.Block.First] is { } dead)
-                await control.SendAsync(new PositionDead(options.Name, _epoch, new DeadLetter(dead.Position, death.Code, death.Reason, dead.Origin), death.Slot), cancellation);
-            records[death.Slot - reissued.Block.First] = null;
+            var row = death.Slot - reissued.Block.First;
+            if (records[row] is not { } dead)
+                continue;
+            var letter = new DeadLetter(dead.Position, death.Code, death.Reason, dead.Origin);
+            await control.SendAsync(new PositionDead(options.Name, _epoch, letter, death.Slot), cancellation);
+            records[row] = null;
         }
         _granted[reissued.Block.First] = new PoolBlock(reissued.Block, records);
         await pools.OfferAsync(_granted[reissued.Block.First], cancellation);

@@ -45,7 +45,8 @@ public sealed record PolicyConfig
     public static PolicyConfig Load(string file)
     {
         if (!File.Exists(file))
-            throw new PolicyFormatException($"{file} does not exist: a policy is a directory in Hugging Face layout with config.json, model.safetensors and tokenizer.json");
+            throw new PolicyFormatException(
+                $"{file} does not exist: a policy is a directory in Hugging Face layout with config.json, model.safetensors and tokenizer.json");
         try
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(file));
@@ -78,7 +79,8 @@ public sealed record PolicyConfig
         var hidden = Integer(json, "hidden_size", file);
         var headSize = OptionalInteger(json, "head_dim", file);
         if (headSize is null && hidden % heads != 0)
-            throw new PolicyFormatException($"{file}: hidden_size {hidden} is not a multiple of num_attention_heads {heads}, and head_dim is not given");
+            throw new PolicyFormatException(
+                $"{file}: hidden_size {hidden} is not a multiple of num_attention_heads {heads}, and head_dim is not given");
         var (theta, scaling) = Rope(json, file);
         var config = new PolicyConfig
         {
@@ -166,11 +168,13 @@ public sealed record PolicyConfig
         if ((parameters ?? Object(json, "rope_scaling", file)) is not { } rope)
             return (theta, null);
         if (rope.TryGetProperty("partial_rotary_factor", out var partial) && !IsOne(partial))
-            throw new PolicyFormatException($"{file}: partial_rotary_factor = {partial.GetRawText()} is not supported: it would change the mathematics");
+            throw new PolicyFormatException(
+                $"{file}: partial_rotary_factor = {partial.GetRawText()} is not supported: it would change the mathematics");
         foreach (var member in rope.EnumerateObject())
             if (member.Value.ValueKind == JsonValueKind.Object)
                 throw new PolicyFormatException($"{file}: rope_parameters of their own for '{member.Name}' are not supported: all layers turn alike");
-        var kind = rope.TryGetProperty("rope_type", out _) ? Text(rope, "rope_type", file) : rope.TryGetProperty("type", out _) ? Text(rope, "type", file) : "default";
+        var name = rope.TryGetProperty("rope_type", out _) ? "rope_type" : "type";
+        var kind = rope.TryGetProperty(name, out _) ? Text(rope, name, file) : "default";
         return kind switch
         {
             "default" => (theta, null),
@@ -179,7 +183,7 @@ public sealed record PolicyConfig
             _ => throw new PolicyFormatException($"{file}: rope_type '{kind}' is not supported; supported are 'default' and 'llama3'"),
         };
 
-        double Required(string name) => Number(rope, name, file) ?? throw new PolicyFormatException($"{file}: rope_type 'llama3' needs {name}");
+        double Required(string field) => Number(rope, field, file) ?? throw new PolicyFormatException($"{file}: rope_type 'llama3' needs {field}");
     }
 
     private static JsonElement? Object(JsonElement json, string name, string file) =>

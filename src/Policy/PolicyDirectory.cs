@@ -25,11 +25,12 @@ public static class PolicyDirectory
     public static PolicyConfig LoadConfig(string directory)
     {
         if (!Directory.Exists(directory))
-            throw new PolicyFormatException($"{directory} is no directory: a policy is a directory in Hugging Face layout; `massdpo sft` makes a small one");
+            throw new PolicyFormatException(
+                $"{directory} is no directory: a policy is a directory in Hugging Face layout; `massdpo sft` makes a small one");
         return PolicyConfig.Load(Path.Combine(directory, Config));
     }
 
-    /// <exception cref="PolicyFormatException">no or bad <c>tokenizer.json</c>, or more tokens than <paramref name="config"/> has room for</exception>
+    /// <exception cref="PolicyFormatException">no or bad <c>tokenizer.json</c>, or more tokens than <paramref name="config"/> holds</exception>
     public static Tokenizer LoadTokenizer(string directory, PolicyConfig config)
     {
         var tokenizer = TokenizerFile.Load(Path.Combine(directory, TokenizerName));
@@ -57,16 +58,18 @@ public static class PolicyDirectory
             throw new PolicyFormatException($"{directory} is a file: name a directory to write the policy to");
         if (!Directory.Exists(directory))
             return;
-        var others = Directory.EnumerateFileSystemEntries(directory).Select(path => Path.GetFileName(path)).Except([Config, TokenizerName, Weights], StringComparer.Ordinal).ToList();
+        var others = Directory.EnumerateFileSystemEntries(directory).Select(path => Path.GetFileName(path))
+            .Except([Config, TokenizerName, Weights], StringComparer.Ordinal).ToList();
         if (others.Count > 0)
-            throw new PolicyFormatException($"{directory} holds '{others[0]}', which is no part of a policy: writing one there would delete it. Name another directory");
+            throw new PolicyFormatException(
+                $"{directory} holds '{others[0]}', which is no part of a policy: writing one there would delete it. Name another directory");
     }
 
     /// <summary>Writes a whole policy aside and moves it into place: what is at <paramref name="directory"/> is always one whole policy.</summary>
     public static void Save(string directory, PolicyConfig config, WordLevelTokenizer tokenizer, PolicyWeights weights)
     {
-        var files = PhysicalFiles.Instance;
-        Save(directory, files, weights, JsonSerializer.SerializeToUtf8Bytes(config.ToJson(), Readable), JsonSerializer.SerializeToUtf8Bytes(tokenizer.ToJson(), Readable));
+        var configBytes = JsonSerializer.SerializeToUtf8Bytes(config.ToJson(), Readable);
+        Save(directory, PhysicalFiles.Instance, weights, configBytes, JsonSerializer.SerializeToUtf8Bytes(tokenizer.ToJson(), Readable));
     }
 
     /// <summary>The same with the config and tokenizer of another directory, byte for byte: training changes neither.</summary>
@@ -140,12 +143,13 @@ public static class PolicyDirectory
         try
         {
             using var document = JsonDocument.Parse(File.ReadAllBytes(file), new JsonDocumentOptions { AllowDuplicateProperties = false });
-            return document.RootElement.GetProperty("weight_map").EnumerateObject().ToDictionary(place => place.Name,
-                place => place.Value.GetString() ?? throw new PolicyFormatException($"{file}: tensor '{place.Name}' has no shard"), StringComparer.Ordinal);
+            return document.RootElement.GetProperty("weight_map").EnumerateObject().ToDictionary(place => place.Name, Shard, StringComparer.Ordinal);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {
             throw new PolicyFormatException($"{file}: malformed: {e.Message}", e);
         }
+
+        string Shard(JsonProperty place) => place.Value.GetString() ?? throw new PolicyFormatException($"{file}: tensor '{place.Name}' has no shard");
     }
 }

@@ -117,7 +117,7 @@ internal sealed class RecordFields
         }
         foreach (var (name, numbers) in new[] { ("rewards", _rewards), ("reference_logps", _referenceLogps) })
             if (numbers is not null && numbers.Count != candidates.Count)
-                throw Bad($"'{name}' has {numbers.Count} numbers for {candidates.Count} candidates: give one for the chosen response, then one for each rejected one");
+                throw Bad($"'{name}' has {numbers.Count} numbers for {candidates.Count} candidates: give the chosen one's, then one for each other");
         return new PreferenceRecord
         {
             Id = _id,
@@ -133,7 +133,8 @@ internal sealed class RecordFields
 
     private List<string> Responses()
     {
-        var forms = (_chosen is not null || _rejected is not null ? 1 : 0) + (_candidates is not null || _chosenIndex is not null ? 1 : 0) + (_ranked is not null ? 1 : 0);
+        bool[] given = [_chosen is not null || _rejected is not null, _candidates is not null || _chosenIndex is not null, _ranked is not null];
+        var forms = given.Count(form => form);
         if (forms > 1)
             throw Bad("give one of: 'chosen' with 'rejected', 'candidates' with 'chosen_index', 'ranked'");
         if (_ranked is not null)
@@ -141,7 +142,9 @@ internal sealed class RecordFields
         if (_candidates is not null || _chosenIndex is not null)
         {
             if (_candidates is null || _chosenIndex is null)
-                throw Bad(_candidates is null ? "'chosen_index' is given without 'candidates': give both" : "'candidates' is given without 'chosen_index': give both");
+                throw Bad(_candidates is null
+                    ? "'chosen_index' is given without 'candidates': give both"
+                    : "'candidates' is given without 'chosen_index': give both");
             if (_candidates.Count < 2)
                 throw Empty("candidates");
             if (_chosenIndex < 0 || _chosenIndex >= _candidates.Count)
@@ -174,7 +177,9 @@ internal sealed class RecordFields
                 reader.Read();
                 var items = ReadList(ref reader, "prompt.history", ReadItem);
                 reader.Read();
-                return reader.TokenType == JsonTokenType.EndObject ? Prompt.OfHistory(items) : throw Bad("'prompt' as an object has 'history' alone: put other fields beside 'prompt'");
+                return reader.TokenType == JsonTokenType.EndObject
+                    ? Prompt.OfHistory(items)
+                    : throw Bad("'prompt' as an object has 'history' alone: put other fields beside 'prompt'");
             default:
                 throw Wrong("prompt", "a text or {\"history\": […]}", reader);
         }
@@ -228,7 +233,10 @@ internal sealed class RecordFields
     private static RecordFormatException Empty(string name) =>
         new(DeadLetterCodes.EmptyPool, $"'{name}' leaves no rejected response to compare the chosen one with: give at least one, or drop the record");
 
-    private static RecordFormatException Wrong(string name, string expected, in Utf8JsonReader reader, string verb = "is") => Bad($"'{name}' {verb} {reader.TokenType switch
+    private static RecordFormatException Wrong(string name, string expected, in Utf8JsonReader reader, string verb = "is") =>
+        Bad($"'{name}' {verb} {Found(reader)} where {expected} is expected");
+
+    private static string Found(in Utf8JsonReader reader) => reader.TokenType switch
     {
         JsonTokenType.StartObject => "an object",
         JsonTokenType.StartArray => "a list",
@@ -236,5 +244,5 @@ internal sealed class RecordFields
         JsonTokenType.Number => Excerpt.Of(Text(reader.ValueSpan)),
         JsonTokenType.True or JsonTokenType.False => "true or false",
         _ => "null",
-    }} where {expected} is expected");
+    };
 }

@@ -6,10 +6,10 @@ using MassDpo.Shared.Contracts;
 namespace MassDpo.Ingest.Records;
 
 /// <summary>
-/// Reads one record from JSON. Responses come as <c>chosen</c> and <c>rejected</c> (a list or a single one, or <c>rejected1</c> … <c>rejectedN</c>), as
-/// <c>candidates</c> and <c>chosen_index</c>, or as <c>ranked</c>, best first. The prompt is a text, <c>{"history": […]}</c>, or absent: then it is what
-/// the texts have in common. Chat messages are refused by name. Unknown fields are kept. Numbers per candidate (<c>rewards</c>, <c>reference_logps</c>) are in
-/// the order [chosen, rejected…] in every form.
+/// Reads one record from JSON. Responses come as <c>chosen</c> and <c>rejected</c> (a list or a single one, or <c>rejected1</c> …
+/// <c>rejectedN</c>), as <c>candidates</c> and <c>chosen_index</c>, or as <c>ranked</c>, best first. The prompt is a text,
+/// <c>{"history": […]}</c>, or absent: then it is what the texts have in common. Chat messages are refused by name. Unknown fields are kept.
+/// Numbers per candidate (<c>rewards</c>, <c>reference_logps</c>) are in the order [chosen, rejected…] in every form.
 /// </summary>
 public static class RecordParser
 {
@@ -27,7 +27,8 @@ public static class RecordParser
             var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = MaxDepth });
             reader.Read();
             if (reader.TokenType != JsonTokenType.StartObject)
-                throw new RecordFormatException(DeadLetterCodes.Json, "not a JSON object: a record is one, as {\"prompt\": …, \"chosen\": …, \"rejected\": […]}");
+                throw new RecordFormatException(DeadLetterCodes.Json,
+                    "not a JSON object: a record is one, as {\"prompt\": …, \"chosen\": …, \"rejected\": […]}");
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
                 fields.Read(ref reader, utf8);
             // What follows the object is read too: it may only be white space.
@@ -43,7 +44,8 @@ public static class RecordParser
         {
             // An escape such as \ud800 that is no character.
             var field = fields.Current is { } name ? $"'{name}'" : "the name of a field";
-            throw new RecordFormatException(DeadLetterCodes.Encoding, $"{field} is no valid Unicode: {e.Message} Escapes from \\ud800 to \\udfff come in pairs");
+            throw new RecordFormatException(DeadLetterCodes.Encoding,
+                $"{field} is no valid Unicode: {e.Message} Escapes from \\ud800 to \\udfff come in pairs");
         }
         return fields.ToRecord();
     }

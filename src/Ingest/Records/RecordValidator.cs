@@ -45,7 +45,8 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
     private static (string Code, string Reason)? Flaw(PreferenceRecord? record)
     {
         if (record?.Prompt?.Text is null || record.Prompt.Items is null || record.Candidates is null)
-            return (DeadLetterCodes.Field, "the record, its Prompt or its Candidates is null: give a prompt and at least two candidates, the chosen one first");
+            return (DeadLetterCodes.Field,
+                "the record, its Prompt or its Candidates is null: give a prompt and at least two candidates, the chosen one first");
         foreach (var (name, texts) in new (string, IReadOnlyList<string>)[]
             { ("Id", [record.Id ?? ""]), ("Prompt", [record.Prompt.Text]), ("Prompt.Items", record.Prompt.Items), ("Candidates", record.Candidates) })
         {
@@ -54,12 +55,14 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
                 if (text is null)
                     return (DeadLetterCodes.Field, $"{name} holds a null: leave it out");
                 if (!IsUnicode(text))
-                    return (DeadLetterCodes.Encoding, $"{name} holds half of a surrogate pair, which is no valid Unicode: cut texts between characters");
+                    return (DeadLetterCodes.Encoding,
+                        $"{name} holds half of a surrogate pair, which is no valid Unicode: cut texts between characters");
             }
         }
         foreach (var (name, numbers) in new[] { ("Rewards", record.Rewards), ("ReferenceLogps", record.ReferenceLogps) })
             if (numbers is not null && numbers.Count != record.Candidates.Count)
-                return (DeadLetterCodes.Field, $"{name} has {numbers.Count} numbers for {record.Candidates.Count} candidates: give one for each, NaN where unknown");
+                return (DeadLetterCodes.Field,
+                    $"{name} has {numbers.Count} numbers for {record.Candidates.Count} candidates: give one for each, NaN where unknown");
         return null;
     }
 
@@ -80,7 +83,7 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
     {
         if (encoder.Encode(record, duplicates, out var why) is not { } encoded)
             return (null, new DeadLetter(position, why!.Code, why.Reason, origin));
-        var pool = new CandidatePool(encoded.Record, record.Id ?? position.ToString(), encoded.Tokens, position, origin, encoded.DroppedDuplicates, encoded.UnknownItems);
-        return (pool, null);
+        var id = record.Id ?? position.ToString();
+        return (new CandidatePool(encoded.Record, id, encoded.Tokens, position, origin, encoded.DroppedDuplicates, encoded.UnknownItems), null);
     }
 }

@@ -14,8 +14,9 @@ namespace MassDpo.Ingest.Sources;
 public sealed record FileSourceOptions(ShuffleOrder Order, long Seed, int Passes, long MaxRecords, int MaxRecordBytes);
 
 /// <summary>
-/// Lines of files, plain or .gz, one after the other as one source. A stream in its own order, or through a shuffle buffer, is read once from beginning to
-/// end and holds no more than the buffer; a whole shuffle keeps where each line begins (32 bytes a line) and unpacks .gz into a temporary file first.
+/// Lines of files, plain or .gz, one after the other as one source. A stream in its own order, or through a shuffle buffer, is read once from
+/// beginning to end and holds no more than the buffer; a whole shuffle keeps where each line begins (32 bytes a line) and unpacks .gz into a
+/// temporary file first.
 /// </summary>
 public sealed class FileSource : IRecordSource
 {
@@ -90,13 +91,15 @@ public sealed class FileSource : IRecordSource
     {
         if (_options.Order.All)
             return Shuffled(pass);
-        return _options.Order.Buffer > 0
-            // What waits in the buffer must own its bytes.
-            ? ShuffleOrder.Buffered(InOrder().Select(l => (l.File, l.Line with { Bytes = l.Line.Bytes.ToArray() })), _options.Order.Buffer, _options.Seed, pass)
-            : InOrder();
+        if (_options.Order.Buffer == 0)
+            return InOrder();
+        // What waits in the buffer must own its bytes.
+        var owned = InOrder().Select(l => (l.File, l.Line with { Bytes = l.Line.Bytes.ToArray() }));
+        return ShuffleOrder.Buffered(owned, _options.Order.Buffer, _options.Seed, pass);
     }
 
-    private IEnumerable<(string File, FileLine Line)> InOrder() => _files.SelectMany(file => Lines(file, Open(file), _options.MaxRecordBytes).Select(line => (file, line)));
+    private IEnumerable<(string File, FileLine Line)> InOrder() =>
+        _files.SelectMany(file => Lines(file, Open(file), _options.MaxRecordBytes).Select(line => (file, line)));
 
     private IEnumerable<(string File, FileLine Line)> Shuffled(int pass)
     {
@@ -211,9 +214,10 @@ public sealed class FileSource : IRecordSource
 
         private static SafeFileHandle Unpack(string file)
         {
-            var path = Path.GetTempFileName();
+            var folder = Directory.CreateTempSubdirectory($"massdpo-{Path.GetFileName(file)}-").FullName;
             try
             {
+                var path = Path.Combine(folder, "unpacked");
                 using (var packed = Open(file))
                 using (var target = File.Create(path))
                     packed.CopyTo(target);
@@ -226,7 +230,7 @@ public sealed class FileSource : IRecordSource
             finally
             {
                 // What is open stays readable, and is gone when the process is.
-                File.Delete(path);
+                Directory.Delete(folder, recursive: true);
             }
         }
     }

@@ -3,8 +3,8 @@ using MassDpo.Shared.Contracts;
 namespace MassDpo.Ingest.Sources;
 
 /// <summary>
-/// Where records come from, as a stream of positions that can be read again from any of them. What stands at a position never changes: it is a function
-/// of the source's data, the seed, the pass and the index.
+/// Where records come from, as a stream of positions that can be read again from any of them. What stands at a position never changes: it is a
+/// function of the source's data, the seed, the pass and the index.
 /// </summary>
 public interface IRecordSource : IAsyncDisposable
 {

@@ -8,8 +8,9 @@ namespace MassDpo.Ingest.Sources;
 internal readonly record struct FileLine(long Number, long Offset, ReadOnlyMemory<byte> Bytes, long Length);
 
 /// <summary>
-/// Splits a stream into lines at line feeds; a carriage return before one goes too, as does a byte order mark at the beginning. Of a line longer than the limit only the beginning is
-/// kept, so memory stays bounded whatever the file holds. Lines of white space alone are passed over: they are no records.
+/// Splits a stream into lines at line feeds; a carriage return before one goes too, as does a byte order mark at the beginning. Of a line longer than
+/// the limit only the beginning is kept, so memory stays bounded whatever the file holds. Lines of white space alone are passed over: they are no
+/// records.
 /// </summary>
 internal sealed class LineReader(Stream stream, int limit) : IDisposable
 {

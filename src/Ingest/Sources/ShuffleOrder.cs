@@ -41,7 +41,8 @@ public readonly record struct ShuffleOrder
     }
 
     /// <summary>
-    /// Sends items through the buffer: it fills, then each further item takes the place of one drawn at random, which leaves; at the end the rest leaves in random order.
+    /// Sends items through the buffer: it fills, then each further item takes the place of one drawn at random, which leaves; at the end the rest
+    /// leaves in random order.
     /// </summary>
     public static IEnumerable<T> Buffered<T>(IEnumerable<T> items, int buffer, long seed, int pass)
     {

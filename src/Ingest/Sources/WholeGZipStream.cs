@@ -3,8 +3,9 @@ using System.IO.Compression;
 namespace MassDpo.Ingest.Sources;
 
 /// <summary>
-/// Unpacks .gz, of one member or several, and says so where the file is cut off: GZipStream alone takes a file that ends too early for a shorter one. What comes
-/// before the cut is given out first. Zeros or other bytes after the last member are passed over, as gzip does.
+/// Unpacks .gz, of one member or several, and says so where the file is cut off: GZipStream alone takes a file that ends too early for a shorter one.
+/// What comes before the cut is given out first. Zeros or other bytes after the last member are passed over, as gzip does; a file of no bytes is an
+/// empty one.
 /// </summary>
 internal sealed class WholeGZipStream : Stream
 {
@@ -65,7 +66,6 @@ internal sealed class WholeGZipStream : Stream
     {
         private static readonly byte[] Mark = Pack();
         private int _given;
-        private bool _any;
 
         public static ReadOnlySpan<byte> Text => "the end of a whole file"u8;
 
@@ -74,12 +74,8 @@ internal sealed class WholeGZipStream : Stream
         public override int Read(byte[] buffer, int offset, int count)
         {
             var read = _given > 0 ? 0 : file.Read(buffer, offset, count);
-            _any |= read > 0;
             if (read > 0)
                 return read;
-            // Not one member is no .gz.
-            if (!_any)
-                throw new InvalidDataException("the .gz is empty");
             read = Math.Min(count, Mark.Length - _given);
             Mark.AsSpan(_given, read).CopyTo(buffer.AsSpan(offset));
             _given += read;

@@ -23,9 +23,9 @@ public sealed record EncodedRecord(PreferenceRecord Record, EncodedPool Tokens, 
 public sealed record Rejection(string Code, string Reason);
 
 /// <summary>
-/// Turns records into token ids. A history is the BOS token and one token per item, its responses one token each; of a history longer than the policy's
-/// positions the newest items stay. A text response is what prompt and response, tokenised as one text, have beyond the tokens that the prompt and all
-/// candidates share, and the end token. An item outside the vocabulary never becomes an unknown token.
+/// Turns records into token ids. A history is the BOS token and one token per item, its responses one token each; of a history longer than the
+/// policy's positions the newest items stay. A text response is what prompt and response, tokenised as one text, have beyond the tokens that the
+/// prompt and all candidates share, and the end token. An item outside the vocabulary never becomes an unknown token.
 /// </summary>
 public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
 {
@@ -50,13 +50,15 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
     {
         if (config.BosTokenId is not { } bos)
         {
-            why = new Rejection(DeadLetterCodes.Unsupported, "a history begins with the BOS token, and the policy's config.json has no bos_token_id: set it");
+            why = new Rejection(DeadLetterCodes.Unsupported,
+                "a history begins with the BOS token, and the policy's config.json has no bos_token_id: set it");
             return null;
         }
         if (tokenizer.IdOf(record.Candidates[0]) is not { } chosen)
         {
             why = new Rejection(DeadLetterCodes.UnknownItem,
-                $"the chosen item '{Excerpt.Of(record.Candidates[0])}' is not in the policy's vocabulary: add it with sft --items, or drop the record");
+                $"the chosen item '{Excerpt.Of(record.Candidates[0])}' is not in the policy's vocabulary: add it with sft --items, "
+                + "or drop the record");
             return null;
         }
         // Room for BOS and, in loaders that feed the response too, the response.
@@ -88,7 +90,8 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
         }
         if (responses.Count < 2)
         {
-            why = new Rejection(DeadLetterCodes.EmptyPool, "none of the rejected items is in the policy's vocabulary: add them with sft --items, or drop the record");
+            why = new Rejection(DeadLetterCodes.EmptyPool,
+                "none of the rejected items is in the policy's vocabulary: add them with sft --items, or drop the record");
             return null;
         }
         why = null;
@@ -117,18 +120,21 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
         if (shared == 0)
         {
             why = new Rejection(DeadLetterCodes.Field,
-                "prompt and responses share no token, and the tokenizer puts no BOS token before a text: nothing would predict the first token; give a prompt");
+                "prompt and responses share no token, and the tokenizer puts no BOS token before a text: nothing would predict the first token; "
+                + "give a prompt");
             return null;
         }
         var longest = whole.Max(tokens => tokens.Length);
         if (longest > config.MaxPositions)
         {
-            why = new Rejection(DeadLetterCodes.TooLong, $"a candidate with its prompt has {longest} tokens, the policy has positions for {config.MaxPositions}: shorten it");
+            why = new Rejection(DeadLetterCodes.TooLong,
+                $"a candidate with its prompt has {longest} tokens, the policy has positions for {config.MaxPositions}: shorten it");
             return null;
         }
         if (whole.Any(tokens => tokens.Length == shared))
         {
-            why = new Rejection(DeadLetterCodes.Field, "a response is empty, and the policy's config.json has no eos_token_id to end it with: set it, or drop the record");
+            why = new Rejection(DeadLetterCodes.Field,
+                "a response is empty, and the policy's config.json has no eos_token_id to end it with: set it, or drop the record");
             return null;
         }
         why = null;

@@ -100,7 +100,8 @@ public sealed class SafetensorsHeader
             throw Bad(file, $"tensor '{name}': shape [{string.Join(", ", shape)}] is impossible", e);
         }
         if (start < 0 || end < start || end - start != bytes)
-            throw Bad(file, $"tensor '{name}': {type} of shape [{string.Join(", ", shape)}] needs {bytes} bytes, its data_offsets [{start}, {end}] give {end - start}");
+            throw Bad(file, $"tensor '{name}': {type} of shape [{string.Join(", ", shape)}] needs {bytes} bytes, "
+                + $"its data_offsets [{start}, {end}] give {end - start}");
         return new SafetensorsEntry(type, shape, start, end);
     }
 

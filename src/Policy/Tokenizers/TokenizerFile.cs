@@ -58,10 +58,14 @@ public static class TokenizerFile
                 continue;
             }
             if (afterText)
-                throw new PolicyFormatException($"{file}: a post_processor that puts tokens after a text is not supported: the end token of a response comes from config.json");
-            var name = piece.GetProperty("SpecialToken").GetProperty("id").GetString()!;
+                throw new PolicyFormatException(
+                    $"{file}: a post_processor that puts tokens after a text is not supported: the end token of a response comes from config.json");
+            var name = piece.GetProperty("SpecialToken").GetProperty("id").GetString()
+                ?? throw new PolicyFormatException($"{file}: post_processor: a special token has no id");
             foreach (var id in post.GetProperty("special_tokens").GetProperty(name).GetProperty("ids").EnumerateArray())
-                prefix.Add(isToken(id.GetInt32()) ? id.GetInt32() : throw new PolicyFormatException($"{file}: post_processor: '{name}' has id {id}, which is no token of the vocabulary"));
+                prefix.Add(isToken(id.GetInt32())
+                    ? id.GetInt32()
+                    : throw new PolicyFormatException($"{file}: post_processor: '{name}' has id {id}, which is no token of the vocabulary"));
         }
         return prefix;
     }
@@ -71,24 +75,21 @@ public static class TokenizerFile
     {
         if (prefix.Count == 0)
             return null;
-        JsonNode[] specials = [.. prefix.Select(token => (JsonNode)new JsonObject { ["SpecialToken"] = new JsonObject { ["id"] = token.Text, ["type_id"] = 0 } })];
+        JsonNode[] before = [.. prefix.Select(token => Special(token.Text, 0))];
+        JsonNode[] beforeSecond = [.. prefix.Select(token => Special(token.Text, 1))];
         var tokens = new JsonObject();
         foreach (var (text, id) in prefix)
             tokens[text] = new JsonObject { ["id"] = text, ["ids"] = new JsonArray(id), ["tokens"] = new JsonArray(text) };
         return new JsonObject
         {
             ["type"] = "TemplateProcessing",
-            ["single"] = new JsonArray([.. specials, Sequence("A", 0)]),
-            ["pair"] = new JsonArray([.. specials.Select(node => node.DeepClone()), Sequence("A", 0), .. specials.Select(node => SecondText(node.DeepClone())), Sequence("B", 1)]),
+            ["single"] = new JsonArray([.. before, Sequence("A", 0)]),
+            ["pair"] = new JsonArray([.. before.Select(node => node.DeepClone()), Sequence("A", 0), .. beforeSecond, Sequence("B", 1)]),
             ["special_tokens"] = tokens,
         };
 
         static JsonObject Sequence(string id, int type) => new() { ["Sequence"] = new JsonObject { ["id"] = id, ["type_id"] = type } };
 
-        static JsonNode SecondText(JsonNode special)
-        {
-            special["SpecialToken"]!["type_id"] = 1;
-            return special;
-        }
+        static JsonObject Special(string text, int type) => new() { ["SpecialToken"] = new JsonObject { ["id"] = text, ["type_id"] = type } };
     }
 }

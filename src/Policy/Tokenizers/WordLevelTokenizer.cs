@@ -5,8 +5,9 @@ using System.Text.Json.Nodes;
 namespace MassDpo.Policy.Tokenizers;
 
 /// <summary>
-/// A tokenizer of type WordLevel: every word, or every item, is one token. Left out and refused by name: normalisers, added tokens that are no words of
-/// the vocabulary, pre-tokenizers other than WhitespaceSplit (or none: a text is one word), post-processors other than a template that puts tokens before a text.
+/// A tokenizer of type WordLevel: every word, or every item, is one token. Left out and refused by name: normalisers, added tokens that are no words
+/// of the vocabulary, pre-tokenizers other than WhitespaceSplit (or none: a text is one word), post-processors other than a template that puts tokens
+/// before a text.
 /// </summary>
 public sealed class WordLevelTokenizer : Tokenizer
 {
@@ -16,7 +17,8 @@ public sealed class WordLevelTokenizer : Tokenizer
     private readonly bool _splitsAtWhitespace;
     private readonly HashSet<string> _special;
 
-    private WordLevelTokenizer(Dictionary<string, int> ids, int? unknown, bool splitsAtWhitespace, IEnumerable<string> special, IReadOnlyList<int> prefix)
+    private WordLevelTokenizer(Dictionary<string, int> ids, int? unknown, bool splitsAtWhitespace, IEnumerable<string> special,
+        IReadOnlyList<int> prefix)
     {
         (_ids, _unknown, _splitsAtWhitespace, Prefix) = (ids, unknown, splitsAtWhitespace, prefix);
         _special = new HashSet<string>(special, StringComparer.Ordinal);
@@ -55,10 +57,12 @@ public sealed class WordLevelTokenizer : Tokenizer
     }
 
     private int Id(string word) => _ids.TryGetValue(word, out var id) ? id
-        : _unknown ?? throw new PolicyFormatException($"'{Encoding.Excerpt.Of(word)}' is not in the vocabulary, and the tokenizer names no token for unknown words: set unk_token");
+        : _unknown ?? throw new PolicyFormatException(
+            $"'{Encoding.Excerpt.Of(word)}' is not in the vocabulary, and the tokenizer names no token for unknown words: set unk_token");
 
     /// <summary>
-    /// A new vocabulary: the special tokens <c>&lt;s&gt;</c> (0), <c>&lt;/s&gt;</c> (1) and <c>&lt;unk&gt;</c> (2), then <paramref name="words"/> in order.
+    /// A new vocabulary: the special tokens <c>&lt;s&gt;</c> (0), <c>&lt;/s&gt;</c> (1) and <c>&lt;unk&gt;</c> (2), then <paramref name="words"/>
+    /// in order.
     /// </summary>
     /// <param name="words">distinct</param>
     /// <param name="splitsAtWhitespace">whether a text is split into words; false: each text is one item</param>
@@ -96,13 +100,16 @@ public sealed class WordLevelTokenizer : Tokenizer
         {
             foreach (var token in added.EnumerateArray())
             {
-                var content = token.GetProperty("content").GetString()!;
+                var content = token.GetProperty("content").GetString() ?? throw new PolicyFormatException($"{file}: an added token has no content");
                 if (!ids.TryGetValue(content, out var id) || id != token.GetProperty("id").GetInt32())
-                    throw new PolicyFormatException($"{file}: added token '{content}' is not in the vocabulary under its id, which is not supported with WordLevel");
+                    throw new PolicyFormatException(
+                        $"{file}: added token '{content}' is not in the vocabulary under its id, which is not supported with WordLevel");
                 special.Add(content);
             }
         }
-        int? unknown = model.TryGetProperty("unk_token", out var unk) && unk.GetString() is { } name && ids.TryGetValue(name, out var unknownId) ? unknownId : null;
+        int? unknown = model.TryGetProperty("unk_token", out var unk) && unk.GetString() is { } name && ids.TryGetValue(name, out var unknownId)
+            ? unknownId
+            : null;
         return new WordLevelTokenizer(ids, unknown, pre is not null, special, TokenizerFile.ReadPrefix(json, ids.Values.ToHashSet().Contains, file));
     }
 
