@@ -35,7 +35,23 @@ public abstract record LearnerMessage
 /// <param name="Progress">gets every update</param>
 /// <param name="Ended">is told how the run ended, once</param>
 public sealed record LearnerParts(RunDirectory Directory, string PolicyDirectory, Func<PolicyTrainer> NewTrainer, IControlLink Control, ISelectionsLink Selections,
-    ISnapshotsLink Snapshots, Action<SelectionEvent> Tap, Action<LearnerProgress> Progress, Action<LearnerOutcome> Ended);
+    ISnapshotsLink Snapshots, Action<SelectionEvent> Tap, Action<LearnerProgress> Progress, Action<LearnerOutcome> Ended)
+{
+    internal LearnerLives Lives { get; } = new();
+}
+
+/// <summary>What a learner knows of its incarnations before, within one process.</summary>
+internal sealed class LearnerLives
+{
+    /// <summary>Whether one of them claimed an epoch: then what was published above the checkpoint is this learner's own, and it may go back behind it.</summary>
+    public bool HasClaimed { get; set; }
+
+    /// <summary>The newest version that one of them committed.</summary>
+    public long Committed { get; set; } = -1;
+
+    /// <summary>Why they failed, since then.</summary>
+    public List<Exception> Failures { get; } = [];
+}
 
 /// <summary>
 /// The learner: opens slots, collects what selectors computed, trains batch by batch in slot order, logs, publishes, commits.
@@ -43,11 +59,14 @@ public sealed record LearnerParts(RunDirectory Directory, string PolicyDirectory
 /// hash); open (grants slots, trains); ended.
 /// It persists everything that counts: checkpoints (weights, optimiser, settled positions, marks of the logs), the logs, its epoch. A restart, of the
 /// actor or of the process, is a restore: what came after the newest checkpoint is read, selected and trained on again. When an intake or its records
-/// are lost it opens a new epoch at the version it has, without going back.
+/// are lost it opens a new epoch at the version it has, without going back. Where restarts bring it no further than the checkpoint it has, it gives up.
 /// It alone writes the run's logs, and never waits for another actor.
 /// </summary>
 public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerParts parts, LearnerOptions options) : Actor<LearnerMessage>
 {
+    // Failures without a new checkpoint in between after which it gives up.
+    private const int MaxFailures = 5;
+
     private readonly CheckpointStore _store = new(parts.Directory.Checkpoints, parts.Directory.Files, options.CheckpointsKept);
     private readonly List<string> _notes = [];
     private readonly SortedDictionary<long, long> _lags = [];
@@ -84,6 +103,34 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     {
         if (_ended)
             return;
+        try
+        {
+            await HandleAsync(message, cancellation);
+        }
+        catch (Exception e) when (e is not FatalActorException)
+        {
+            // Nobody asks twice for an end: a restart would run on as if nobody had.
+            if (message is LearnerMessage.Stop)
+                throw new FatalActorException($"the run could not be ended in order: {e.Message}", e);
+            parts.Lives.Failures.Add(e);
+            if (parts.Lives.Failures.Count > MaxFailures)
+                throw new FatalActorException($"the learner failed {parts.Lives.Failures.Count} times without a new checkpoint in between, at last since: {e.Message}", e);
+            throw;
+        }
+    }
+
+    public override ValueTask StopAsync()
+    {
+        _receiving?.Dispose();
+        _authority?.Dispose();
+        _trainer?.Dispose();
+        foreach (var log in _logs.Values)
+            log.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask HandleAsync(LearnerMessage message, CancellationToken cancellation)
+    {
         switch (message)
         {
             case LearnerMessage.Stop:
@@ -105,23 +152,26 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             Advance();
     }
 
-    public override ValueTask StopAsync()
-    {
-        _receiving?.Dispose();
-        _authority?.Dispose();
-        _trainer?.Dispose();
-        foreach (var log in _logs.Values)
-            log.Dispose();
-        return ValueTask.CompletedTask;
-    }
-
     private void Restore()
     {
+        try
+        {
+            RestoreNewest();
+        }
+        catch (InvalidDataException e)
+        {
+            throw new FatalActorException(e.Message, e);
+        }
+    }
+
+    private void RestoreNewest()
+    {
+        _epoch = parts.Directory.LastEpoch;
         using var checkpoint = _store.LoadNewest((name, reason) => _notes.Add($"checkpoint {name} is damaged and was set aside: {reason}"));
         if (checkpoint is null)
         {
             foreach (var log in _logs.Values)
-                log.CutTo(new LogMark(0, Shared.Contracts.ContentHash.Of([])));
+                log.CutTo(LogMark.Empty);
             return;
         }
         var state = checkpoint.State;
@@ -131,20 +181,13 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
                 new ResumeRefusedException(string.Join("; ", differences)));
         _notes.AddRange(differences.Select(difference => $"continued with a change: {difference}"));
         foreach (var (name, log) in _logs)
-        {
-            try
-            {
-                log.CutTo(state.Logs[name]);
-            }
-            catch (InvalidDataException e)
-            {
-                throw new FatalActorException(e.Message, e);
-            }
-        }
+            log.CutTo(state.Logs.GetValueOrDefault(name) ?? LogMark.Empty);
         _trainer!.Restore(checkpoint.Weights, checkpoint.Optimizer, state.OptimizerSteps);
         (_version, _settled, _counts, _countsAtStart) = (state.Version, state.Settled, state.Counts, state.Counts);
         foreach (var (lag, records) in state.Lags)
             _lags[lag] = records;
+        // The file may be gone; what the checkpoint was written in is over too.
+        _epoch = Math.Max(_epoch, state.Epoch);
         _lastCheckpoint = _version;
         _notes.Add($"went on from checkpoint {checkpoint.Name}");
     }
@@ -155,15 +198,22 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _open = false;
         _ledger = null;
         _diedInSlot.Clear();
-        _epoch = Math.Max(_epoch, parts.Directory.LastEpoch) + 1;
-        parts.Directory.KeepEpoch(_epoch);
+        parts.Directory.KeepEpoch(++_epoch);
         var snapshot = NewSnapshot();
         using (var lease = snapshot.TryAcquire())
             _publishedHash = lease!.Hash;
         _authority?.Dispose();
-        _authority = await parts.Control.ClaimAsync(new EpochClaim(_epoch, _version, _publishedHash),
-            (message, token) => context.Self.Tell(new LearnerMessage.Told(message), token),
-            reason => context.Self.Post(new LearnerMessage.Fenced(reason)), cancellation);
+        try
+        {
+            _authority = await parts.Control.ClaimAsync(new EpochClaim(_epoch, _version, _publishedHash, Forced: parts.Lives.HasClaimed),
+                (message, token) => context.Self.Tell(new LearnerMessage.Told(message), token),
+                reason => context.Self.Post(new LearnerMessage.Fenced(reason)), cancellation);
+        }
+        catch (ClaimRefusedException e)
+        {
+            throw new FatalActorException(e.Message, e);
+        }
+        parts.Lives.HasClaimed = true;
         parts.Snapshots.Publish(snapshot);
     }
 
@@ -315,6 +365,9 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             new SortedDictionary<long, long>(_lags), options.Identity, _publishedHash);
         _store.Write(state, _trainer.Weights.Tensors, _trainer.OptimizerState);
         _lastCheckpoint = _version;
+        if (_version > parts.Lives.Committed)
+            parts.Lives.Failures.Clear();
+        parts.Lives.Committed = Math.Max(parts.Lives.Committed, _version);
     }
 
     private void End(bool stopped)

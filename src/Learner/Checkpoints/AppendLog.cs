@@ -5,7 +5,10 @@ using MassDpo.Shared.Files;
 namespace MassDpo.Learner.Checkpoints;
 
 /// <summary>How long a log is and what it holds: what a checkpoint names of it.</summary>
-public sealed record LogMark(long Length, string Hash);
+public sealed record LogMark(long Length, string Hash)
+{
+    public static LogMark Empty { get; } = new(0, ContentHash.Of([]));
+}
 
 /// <summary>
 /// A log with one writer. What is appended is durable once <see cref="Sync"/> has returned; a checkpoint names its length and hash, and a resume cuts it

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MassDpo.Shared.Contracts;
@@ -63,21 +64,25 @@ public sealed record CheckpointState(long Version, long Epoch, long OptimizerSte
             if (json["v"]!.GetValue<int>() != Form)
                 throw new InvalidDataException($"the checkpoint has form {json["v"]}, this build reads form {Form}");
             var counts = json["counts"]!;
+            var seconds = counts["seconds"]!.GetValue<double>();
+            if (!double.IsFinite(seconds))
+                throw new FormatException($"{seconds} seconds");
             return new CheckpointState(
-                json["version"]!.GetValue<long>(),
-                json["epoch"]!.GetValue<long>(),
-                json["optimizer_steps"]!.GetValue<long>(),
+                Count(json["version"]),
+                Count(json["epoch"]),
+                Count(json["optimizer_steps"]),
                 SettledPositions.FromJson(json["settled"]!.AsObject()),
-                json["logs"]!.AsObject().ToDictionary(log => log.Key, log => new LogMark(log.Value!["length"]!.GetValue<long>(), log.Value["hash"]!.GetValue<string>())),
-                new RunCounts(counts["applied"]!.GetValue<long>(), counts["dead"]!.GetValue<long>(), counts["duplicates"]!.GetValue<long>(),
-                    counts["unknown"]!.GetValue<long>(), counts["seconds"]!.GetValue<double>()),
-                json["lags"]!.AsObject().ToDictionary(lag => long.Parse(lag.Key), lag => lag.Value!.GetValue<long>()),
+                json["logs"]!.AsObject().ToDictionary(log => log.Key, log => new LogMark(Count(log.Value!["length"]), log.Value["hash"]!.GetValue<string>())),
+                new RunCounts(Count(counts["applied"]), Count(counts["dead"]), Count(counts["duplicates"]), Count(counts["unknown"]), seconds),
+                json["lags"]!.AsObject().ToDictionary(lag => long.Parse(lag.Key, NumberStyles.None, CultureInfo.InvariantCulture), lag => Count(lag.Value)),
                 new RunIdentity(json["identity"]!.AsObject().ToDictionary(value => value.Key, value => value.Value!.GetValue<string>(), StringComparer.Ordinal)),
                 json["policy_hash"]!.GetValue<string>());
         }
-        catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or FormatException or OverflowException)
+        catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException or FormatException or OverflowException or ArgumentException)
         {
             throw new InvalidDataException($"the checkpoint's state is malformed: {e.Message}", e);
         }
+
+        static long Count(JsonNode? node) => node!.GetValue<long>() is >= 0 and var count ? count : throw new FormatException($"{node.GetPath()} is negative");
     }
 }

@@ -43,9 +43,8 @@ public sealed class CheckpointStore(string folder, IFiles files, int keep)
         var target = Path.Combine(folder, name);
         if (files.FolderExists(target))
             return name;
+        DeleteUnfinished();
         var aside = target + Aside;
-        if (files.FolderExists(aside))
-            files.DeleteFolder(aside);
         files.CreateFolder(aside);
         var manifest = new JsonObject
         {
@@ -62,9 +61,10 @@ public sealed class CheckpointStore(string folder, IFiles files, int keep)
     }
 
     /// <summary>
-    /// The newest whole checkpoint; null where there is none. <paramref name="damaged"/> is told of each newer one that is not whole, with the reason; it is
+    /// The newest whole checkpoint; null before the first. <paramref name="damaged"/> is told of each newer one that is not whole, with the reason; it is
     /// set aside, so that it no longer counts as one of those to keep.
     /// </summary>
+    /// <exception cref="InvalidDataException">there were checkpoints, but none is whole: beginning anew would throw away what the run has done</exception>
     public Checkpoint? LoadNewest(Action<string, string> damaged)
     {
         foreach (var name in List())
@@ -75,29 +75,25 @@ public sealed class CheckpointStore(string folder, IFiles files, int keep)
             }
             catch (Exception e) when (e is InvalidDataException or PolicyFormatException or IOException)
             {
-                files.Rename(Path.Combine(folder, name), Path.Combine(folder, Damaged + name));
+                var setAside = Path.Combine(folder, Damaged + name);
+                if (files.FolderExists(setAside))
+                    files.DeleteFolder(setAside);
+                files.Rename(Path.Combine(folder, name), setAside);
                 damaged(name, e.Message);
             }
         }
+        if (files.FolderExists(folder) && files.List(folder).FirstOrDefault(name => name.StartsWith(Damaged, StringComparison.Ordinal)) is { } lost)
+            throw new InvalidDataException($"{folder} holds {lost} and no checkpoint that is whole: put one of this run back, or begin anew in an empty output directory");
         return null;
     }
 
     private Checkpoint Load(string name)
     {
         var path = Path.Combine(folder, name);
-        JsonObject manifest;
-        try
-        {
-            manifest = JsonNode.Parse(ReadFile(Path.Combine(path, Manifest)))!.AsObject();
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException)
-        {
-            throw new InvalidDataException($"{name}/{Manifest} is malformed: {e.Message}", e);
-        }
-        foreach (var file in new[] { Weights, Optimizer, State })
+        foreach (var (file, (bytes, hash)) in ReadManifest(name))
         {
             using var stream = files.OpenRead(Path.Combine(path, file));
-            if (manifest[file] is not JsonObject entry || (long?)entry["bytes"] != stream.Length || (string?)entry["hash"] != ContentHash.Of(stream))
+            if (stream.Length != bytes || ContentHash.Of(stream) != hash)
                 throw new InvalidDataException($"{name}/{file} is not what its manifest says: it is damaged");
         }
         var state = CheckpointState.FromJson(ReadFile(Path.Combine(path, State)));
@@ -112,6 +108,29 @@ public sealed class CheckpointStore(string folder, IFiles files, int keep)
                 tensor.Dispose();
             throw;
         }
+    }
+
+    private List<KeyValuePair<string, (long Bytes, string Hash)>> ReadManifest(string name)
+    {
+        try
+        {
+            var manifest = JsonNode.Parse(ReadFile(Path.Combine(folder, name, Manifest)))!;
+            return [.. new[] { Weights, Optimizer, State }.Select(file =>
+                KeyValuePair.Create(file, (manifest[file]!["bytes"]!.GetValue<long>(), manifest[file]!["hash"]!.GetValue<string>())))];
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException or FormatException or ArgumentException)
+        {
+            throw new InvalidDataException($"{name}/{Manifest} is malformed: {e.Message}", e);
+        }
+    }
+
+    // What a commit that never came to its end has left, under whatever name.
+    private void DeleteUnfinished()
+    {
+        if (!files.FolderExists(folder))
+            return;
+        foreach (var name in files.List(folder).Where(name => name.EndsWith(Aside, StringComparison.Ordinal)))
+            files.DeleteFolder(Path.Combine(folder, name));
     }
 
     private void Prune()

@@ -35,8 +35,12 @@ public sealed class RunDirectory : IDisposable
     /// <exception cref="IOException">another process runs in it, or it cannot be written</exception>
     public static RunDirectory Open(string path, IFiles files)
     {
+        var isNew = !files.FolderExists(path);
         files.CreateFolder(path);
         files.CreateFolder(Path.Combine(path, "checkpoints"));
+        // What lies in it is durable only if its own name is.
+        if (isNew && Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))) is { } parent)
+            files.SyncFolder(parent);
         var held = files.TryLock(Path.Combine(path, "lock"))
             ?? throw new IOException($"{path} is in use by another process: wait for it to end, or choose another output directory");
         return new RunDirectory(path, files, held);

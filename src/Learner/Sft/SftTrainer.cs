@@ -51,6 +51,7 @@ public static class SftTrainer
     /// <param name="evaluate">HR@1 of weights, asked every half epoch; null: the last weights are kept</param>
     /// <param name="report">told every half epoch</param>
     /// <param name="cancellation">ends the training early, with what there is</param>
+    /// <exception cref="TrainingDivergedException">a gradient is not finite</exception>
     public static SftResult Train(LlamaModel model, PolicyWeights start, IReadOnlyList<SftSequence> sequences, SftOptions options,
         Func<PolicyWeights, double>? evaluate, Action<SftProgress> report, CancellationToken cancellation)
     {
@@ -72,8 +73,7 @@ public static class SftTrainer
                     .Select(index => (sequences[index].Tokens, Places(sequences[index], options.HistoryPlaces, ref drawn))).ToList();
                 lossSum += Step(model, weights, optimizer, batch, options);
                 lossCount++;
-                var isReport = (i + 1) % half == 0 && (i + 1) / half <= 2;
-                if (!isReport)
+                if (i + 1 != half && i + 1 != perEpoch)
                     continue;
                 double? rate = evaluate?.Invoke(weights);
                 if (rate > best.Rate)
@@ -98,7 +98,7 @@ public static class SftTrainer
         loss.backward();
         var norm = optimizer.GradientNorm();
         if (!double.IsFinite(norm))
-            throw new InvalidOperationException($"after {optimizer.Steps} updates the gradient is not finite: lower sft.learning-rate");
+            throw new TrainingDivergedException($"after {optimizer.Steps} updates the gradient is not finite: lower sft.learning-rate");
         optimizer.Step(options.Schedule.At(optimizer.Steps), norm);
         optimizer.ZeroGradients();
         return loss.item<float>();

@@ -26,6 +26,7 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
     private readonly SortedDictionary<long, OpenBatch> _batches = [];
     // Attempts per slot: within an epoch a slot has one record.
     private readonly Dictionary<long, int> _attempts = [];
+    private long _grants;
 
     /// <summary>Batches closed.</summary>
     public long Version { get; private set; } = version;
@@ -63,6 +64,7 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
                 var count = (int)Math.Min(Math.Min(options.BlockSize, options.BatchSize - batch.Granted), intake.InHand);
                 var block = new SlotBlock(epoch, number, batch.FirstSlot + batch.Granted, count, Attempt: 1);
                 intake.Granted += count;
+                intake.LastGrant = ++_grants;
                 batch.Granted += count;
                 batch.Blocks.Add(new OpenBlock(name, block));
                 _batches[number] = batch;
@@ -86,7 +88,7 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
     }
 
     /// <summary>Takes a computed block in; false where it is of another epoch or attempt, or there already.</summary>
-    /// <exception cref="InvalidOperationException">it was computed with a version that its slots do not allow: a defect, not a late message</exception>
+    /// <exception cref="InvalidOperationException">it was computed with a version that its slots do not allow, or not for each slot: a defect, not a late message</exception>
     public bool Accept(SelectionBlock computed)
     {
         if (Find(computed.Block) is not { Selections: null } open || open.Block.Attempt != computed.Block.Attempt)
@@ -94,6 +96,8 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
         var lag = computed.Block.Batch - computed.Version;
         if (lag < 0 || lag > options.MaxStaleness)
             throw new InvalidOperationException($"{computed.Block} came from '{computed.Selector}' with version {computed.Version}: a lag of {lag} is outside 0..{options.MaxStaleness}");
+        if (computed.Selections.Count != open.Block.Count)
+            throw new InvalidOperationException($"{open.Block} came from '{computed.Selector}' with {computed.Selections.Count} selections");
         open.Selections = computed.Selections;
         open.Version = computed.Version;
         return true;
@@ -144,12 +148,12 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
 
     private string? NextIntake(int room)
     {
-        // The one with most in hand, so that several intakes share the slots; by name where equal, so that the order does not depend on arrival.
+        // The one whose turn was longest ago, so that each gets its share however fast another fills up; by name before its first.
         string? best = null;
         foreach (var (name, intake) in _intakes)
         {
             var enough = intake.InHand >= Math.Min(options.BlockSize, room) || (intake.Ended && intake.InHand > 0);
-            if (enough && (best is null || intake.InHand > _intakes[best].InHand))
+            if (enough && (best is null || intake.LastGrant < _intakes[best].LastGrant))
                 best = name;
         }
         return best;
@@ -171,7 +175,8 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
         return reissued;
     }
 
-    private bool CountAttempt(long slot) => (_attempts[slot] = _attempts.GetValueOrDefault(slot) + 1) >= options.MaxAttempts;
+    // Whether it was the last: a record dies once, however often its block is handed out again after that.
+    private bool CountAttempt(long slot) => (_attempts[slot] = _attempts.GetValueOrDefault(slot) + 1) == options.MaxAttempts;
 
     private BlockReissued Reissue(OpenBlock open, IReadOnlyList<SlotDeath> deaths)
     {
@@ -191,6 +196,9 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
         public long Granted { get; set; }
 
         public bool Ended { get; set; }
+
+        /// <summary>When it was last granted a block, counted in grants.</summary>
+        public long LastGrant { get; set; }
 
         public long InHand => Offered - Granted;
     }

@@ -66,9 +66,10 @@ public sealed class AdamOptimizer : IDisposable
         var correction2 = Math.Sqrt(1 - Math.Pow(_options.Beta2, Steps));
         foreach (var slot in _slots)
         {
+            // The gradient is a new object each time: in the scope, or it would be the collector's.
+            using var scope = NewDisposeScope();
             if (slot.Parameter.grad is not { } gradient)
                 continue;
-            using var scope = NewDisposeScope();
             if (scale < 1)
                 gradient = gradient * scale;
             if (slot.WeightDecay > 0)

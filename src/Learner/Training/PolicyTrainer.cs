@@ -69,6 +69,7 @@ public sealed class PolicyTrainer : IDisposable
     }
 
     /// <summary>Trains on one batch. Null selections are empty slots.</summary>
+    /// <exception cref="TrainingDivergedException">the gradient is not finite, though that of each record alone is</exception>
     public UpdateResult Update(IReadOnlyList<Selection?> batch)
     {
         var rate = _options.Schedule.At(_optimizer.Steps);
@@ -98,7 +99,7 @@ public sealed class PolicyTrainer : IDisposable
     }
 
     /// <summary>An immutable copy of the weights.</summary>
-    /// <exception cref="InvalidOperationException">a weight is not finite: such a policy is never given out</exception>
+    /// <exception cref="TrainingDivergedException">a weight is not finite: such a policy is never given out</exception>
     public PolicyWeights Snapshot()
     {
         using var _ = no_grad();
@@ -106,7 +107,7 @@ public sealed class PolicyTrainer : IDisposable
         {
             using var sum = tensor.sum();
             if (!float.IsFinite(sum.item<float>()))
-                throw new InvalidOperationException($"after {Steps} updates '{name}' is not finite: lower learner.learning-rate, or set learner.max-gradient-norm");
+                throw new TrainingDivergedException($"after {Steps} updates '{name}' is not finite: lower learner.learning-rate, or set learner.max-gradient-norm");
         }
         return Weights.Copy();
     }
@@ -131,8 +132,9 @@ public sealed class PolicyTrainer : IDisposable
                 continue;
             var (losses_N, z, logps) = Losses(part);
             var losses = losses_N.data<float>().ToArray();
+            var most = z.Length / part.Length;
             for (var i = 0; i < part.Length; i++)
-                if (part[i] is not null && !float.IsFinite(losses[i]))
+                if (part[i] is { } selection && !IsFinite(losses[i], z.AsSpan(i * most, selection.Picks.Length)))
                     bad.Add(start + i);
             if (bad.Count > 0)
                 continue;
@@ -141,6 +143,15 @@ public sealed class PolicyTrainer : IDisposable
             sums.Add(part, losses, z, logps, _options.Beta);
         }
         return bad;
+    }
+
+    // A z of −∞ leaves the loss finite, as if the negative were not there.
+    private static bool IsFinite(float loss, ReadOnlySpan<float> z)
+    {
+        foreach (var each in z)
+            if (!float.IsFinite(each))
+                return false;
+        return float.IsFinite(loss);
     }
 
     private List<int> WhoseGradientIsNotFinite(Selection?[] batch)
@@ -156,7 +167,7 @@ public sealed class PolicyTrainer : IDisposable
             if (!double.IsFinite(_optimizer.GradientNorm()))
                 bad.Add(i);
         }
-        return bad.Count > 0 ? bad : throw new InvalidOperationException(
+        return bad.Count > 0 ? bad : throw new TrainingDivergedException(
             $"after {Steps} updates the gradient of a batch is not finite, though that of each of its records is: lower learner.learning-rate");
     }
 
