@@ -11,6 +11,17 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace MassDpo.App.Demo;
 
+/// <summary>The demo's stream.</summary>
+/// <param name="Records">of the stream</param>
+/// <param name="HeldOut">records to measure on</param>
+/// <param name="Noise">share of wrong labels</param>
+internal sealed record DemoOptions(int Records, int HeldOut, double Noise)
+{
+    /// <exception cref="Shared.Settings.Hocon.HoconException">a value is malformed or outside its range</exception>
+    public static DemoOptions From(EffectiveSettings settings) =>
+        new(settings.Integer("demo.records", 64, 10_000_000), settings.Integer("demo.held-out", 10, 1_000_000), settings.Number("demo.noise", 0, 0.5));
+}
+
 /// <summary>What the demo is set to.</summary>
 /// <param name="Output">directory that it writes; one that another demo wrote is begun anew</param>
 /// <param name="Settings">with the demo's recipe</param>
@@ -25,7 +36,7 @@ internal sealed record DemoRequest(string Output, EffectiveSettings Settings);
 internal sealed record DemoRun(string Method, string Directory, RunResult Run, double Negatives, double Songs);
 
 /// <summary>What the demo found.</summary>
-internal sealed record DemoResult(string Directory, int Records, int HeldOut, double Noise, int Passes, EvaluationResult Before, IReadOnlyList<DemoRun> Runs, double Seconds);
+internal sealed record DemoResult(string Directory, DemoOptions Stream, int Passes, int Negatives, EvaluationResult Before, IReadOnlyList<DemoRun> Runs, double Seconds);
 
 /// <summary>The main job on a stream that the program makes itself, with three ways of choosing negatives side by side.</summary>
 internal static class DemoJob
@@ -38,7 +49,7 @@ internal static class DemoJob
     {
         var began = TimeProvider.System.GetTimestamp();
         var settings = request.Settings;
-        var (records, heldOut, noise) = (settings.Integer("demo.records", 64, 10_000_000), settings.Integer("demo.held-out", 10, 1_000_000), settings.Number("demo.noise", 0, 0.5));
+        var (records, heldOut, noise) = DemoOptions.From(settings);
         var (sft, evaluation) = (SftJobOptions.From(settings), EvalVerb.Options(settings));
         var options = RunOptions.From(settings);
         Prepare(request.Output);
@@ -55,7 +66,6 @@ internal static class DemoJob
         var runs = new List<DemoRun>();
         foreach (var method in Methods)
         {
-            stop.ThrowIfCancellationRequested();
             say($"Training with {Describe(method, options.Selection.Kernel.Negatives)} …");
             var directory = Path.Combine(request.Output, method.Name());
             var ofMethod = options with
@@ -66,6 +76,8 @@ internal static class DemoJob
             var (negatives, songs, selections) = (0L, 0L, 0L);
             var job = new RunJob(new RunRequest(start, directory, test, evaluation, false, ofMethod), NullLogger.Instance);
             var run = await job.RunAsync(() => new FileSource([stream], ofMethod.Files), progress(ofMethod), Count, stop);
+            // One that was stopped is not measured: there is nothing to report.
+            stop.ThrowIfCancellationRequested();
             runs.Add(new DemoRun(method.Name(), directory, run, (double)negatives / selections, (double)songs / selections));
 
             void Count(SelectionEvent e)
@@ -75,7 +87,8 @@ internal static class DemoJob
                 songs += e.Picks.Select(pick => SimulatedListeners.SongOf(byId[e.Id].Rejected[pick.Index - 1])).Distinct(StringComparer.Ordinal).Count();
             }
         }
-        var result = new DemoResult(request.Output, records, heldOut, noise, options.Files.Passes, runs[0].Run.Before!, runs, TimeProvider.System.GetElapsedTime(began).TotalSeconds);
+        var result = new DemoResult(request.Output, new DemoOptions(records, heldOut, noise), options.Files.Passes, options.Selection.Kernel.Negatives, runs[0].Run.Before!, runs,
+            TimeProvider.System.GetElapsedTime(began).TotalSeconds);
         await File.WriteAllTextAsync(Path.Combine(request.Output, "report.json"), RunReport.Text(ToJson(result)), CancellationToken.None);
         return result;
     }
@@ -104,9 +117,9 @@ internal static class DemoJob
     {
         ["v"] = 1,
         ["simulated"] = true,
-        ["records"] = result.Records,
-        ["held_out"] = result.HeldOut,
-        ["noise"] = result.Noise,
+        ["records"] = result.Stream.Records,
+        ["held_out"] = result.Stream.HeldOut,
+        ["noise"] = result.Stream.Noise,
         ["passes"] = result.Passes,
         ["before"] = result.Before.ToJson(),
         ["runs"] = new JsonObject(result.Runs.Select(run => KeyValuePair.Create(run.Method, (JsonNode?)new JsonObject

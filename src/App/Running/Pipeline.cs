@@ -7,31 +7,29 @@ using MassDpo.Learner.Training;
 using MassDpo.Selection;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
-using MassDpo.Shared.Links.Local;
 
 namespace MassDpo.App.Running;
 
 /// <summary>
-/// The embedded product: one intake, some selectors and the learner on one host, joined by the local links.
+/// The embedded product: one intake, some selectors and the learner on one host, joined by links.
 /// </summary>
-public sealed class Pipeline : IDisposable
+public sealed class Pipeline
 {
-    private readonly LocalSnapshotsLink _snapshots = new();
     private readonly TaskCompletionSource<LearnerOutcome> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ActorHost _host;
     private readonly IActorRef<LearnerMessage> _learner;
 
     /// <summary>Spawns the actors; they begin at once. The caller stops the host.</summary>
-    public Pipeline(ActorHost host, LoadedPolicy policy, IRecordSource source, RunDirectory directory, RunOptions options, bool continueWithChanges,
-        Action<LearnerProgress> progress, Action<SelectionEvent> tap)
+    public Pipeline(ActorHost host, PipelineLinks links, LoadedPolicy policy, IRecordSource source, RunDirectory directory, RunOptions options,
+        bool continueWithChanges, Action<LearnerProgress> progress, Action<SelectionEvent> tap)
     {
         _host = host;
-        var (control, pools, selections) = (new LocalControlLink(), new LocalPoolsLink(), new LocalSelectionsLink());
+        var (control, pools, selections, snapshots) = links;
         var slots = options.Slots;
         var learnerOptions = new LearnerOptions(slots, options.Identity(policy.Weights.ComputeHash(), source.Identity), continueWithChanges,
             options.CheckpointUpdates, options.CheckpointsKept, options.MetricsWindow);
         var parts = new LearnerParts(directory, policy.Directory, () => new PolicyTrainer(policy.Model, policy.Weights, options.Trainer), control, selections,
-            _snapshots, tap, progress, outcome => _ended.TrySetResult(outcome));
+            snapshots, tap, progress, outcome => _ended.TrySetResult(outcome));
         // Data mailboxes hold at least all open slots, so that nobody who sends them can wait for one who waits for it.
         var open = (slots.MaxStaleness + 1) * slots.BatchSize;
         _learner = host.Spawn<LearnerMessage>("learner", context => new LearnerActor(context, parts, learnerOptions),
@@ -41,7 +39,7 @@ public sealed class Pipeline : IDisposable
         {
             var selector = new SelectorOptions($"selector-{i}", slots.MaxStaleness, slots.Lease / 3);
             host.Spawn<SelectorMessage>(selector.Name, context => new SelectorActor(context,
-                new SelectionEngine(policy.Scorer, policy.Weights, cache, options.Selection, host.Clock), control, pools, selections, _snapshots, selector),
+                new SelectionEngine(policy.Scorer, policy.Weights, cache, options.Selection, host.Clock), control, pools, selections, snapshots, selector),
                 new ActorOptions { Dispatch = Dispatch.OwnThread });
         }
         var validator = new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes);
@@ -61,6 +59,4 @@ public sealed class Pipeline : IDisposable
 
     /// <summary>Asks for a checkpoint and an orderly end.</summary>
     public void Stop() => _learner.Post(new LearnerMessage.Stop());
-
-    public void Dispose() => _snapshots.Dispose();
 }

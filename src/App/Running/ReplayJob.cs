@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using MassDpo.Audit.Replay;
 using MassDpo.Ingest.Records;
 using MassDpo.Ingest.Sources;
@@ -9,6 +7,7 @@ using MassDpo.Policy;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Files;
 using MassDpo.Shared.Settings;
+using MassDpo.Shared.Settings.Hocon;
 using static TorchSharp.torch;
 
 namespace MassDpo.App.Running;
@@ -17,47 +16,41 @@ namespace MassDpo.App.Running;
 public static class ReplayJob
 {
     /// <summary>Replays the run in <paramref name="run"/> and writes the policy to <paramref name="output"/>.</summary>
+    /// <param name="run">output directory of a run</param>
+    /// <param name="output">directory to write</param>
+    /// <param name="over">puts settings over those of the run; one that changes results is refused</param>
+    /// <param name="note">told of what is not as it should be</param>
+    /// <param name="progress">told of each update</param>
+    /// <param name="cancellation">ends it</param>
     /// <exception cref="InvalidDataException">the directory holds no run, or its inputs are gone or changed</exception>
     /// <exception cref="ReplayException">logs, records and weights do not agree</exception>
-    public static async Task<ReplayResult> RunAsync(string run, string output, Action<UpdateEntry> progress, CancellationToken cancellation)
+    public static async Task<ReplayResult> RunAsync(string run, string output, Func<HoconDocument, EffectiveSettings> over, Action<string> note,
+        Action<UpdateEntry> progress, CancellationToken cancellation)
     {
         PolicyDirectory.CheckReplaceable(output);
+        // Before the directory is opened, which would make one that holds no run into a run's.
+        var inputs = RunInputs.Read(run);
+        if (inputs.Data is null)
+            throw new InvalidDataException($"the records of {run} did not come from files, so it can only be replayed by the program that made them");
+        var options = RunOptions.From(over(inputs.ToSettings()));
         using var directory = RunDirectory.Open(run, PhysicalFiles.Instance);
-        var (policyDirectory, data, options) = ReadInputs(run);
+        if (RunInputs.IsSamePlace(output, inputs.Policy) || RunInputs.IsSamePlace(output, directory.Policy))
+            throw new InvalidDataException($"{output} is a policy of the run itself: give another --output");
         set_num_threads(options.Threads);
-        using var policy = LoadedPolicy.Load(policyDirectory);
-        await using var source = new FileSource(data, options.Files);
-        CheckIdentity(directory, options.Identity(policy.Weights.ComputeHash(), source.Identity));
+        using var policy = LoadedPolicy.Load(inputs.Policy);
+        await using var source = new FileSource(inputs.Data, options.Files);
+        CheckIdentity(directory, options.Identity(policy.Weights.ComputeHash(), source.Identity), note);
         using var trainer = new PolicyTrainer(policy.Model, policy.Weights, options.Trainer);
         await using var target = new Target(source, new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes), trainer);
         var result = await new Replayer(directory.Updates, directory.Selections).RunAsync(target, progress, cancellation);
-        PolicyDirectory.SaveLike(policyDirectory, output, PhysicalFiles.Instance, trainer.Weights);
+        PolicyDirectory.SaveLike(inputs.Policy, output, PhysicalFiles.Instance, trainer.Weights);
         return result;
     }
 
-    private static (string Policy, string[] Data, RunOptions Options) ReadInputs(string run)
-    {
-        var file = Path.Combine(run, RunJob.Inputs);
-        if (!File.Exists(file))
-            throw new InvalidDataException($"{run} holds no run: {RunJob.Inputs} is absent");
-        try
-        {
-            var json = JsonNode.Parse(File.ReadAllText(file))!;
-            if (json["data"] is not JsonArray data)
-                throw new InvalidDataException($"{file}: the records of this run did not come from files, so it can only be replayed by the program that made them");
-            var settings = json["settings"]!.AsObject().Select(setting => (setting.Key, setting.Value!.GetValue<string>(), file));
-            return (json["policy"]!.GetValue<string>(), [.. data.Select(path => path!.GetValue<string>())], RunOptions.From(EffectiveSettings.Load(null, [], [], settings)));
-        }
-        catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException)
-        {
-            throw new InvalidDataException($"{file} is malformed: {e.Message}", e);
-        }
-    }
-
-    private static void CheckIdentity(RunDirectory directory, RunIdentity now)
+    private static void CheckIdentity(RunDirectory directory, RunIdentity now, Action<string> note)
     {
         var store = new CheckpointStore(directory.Checkpoints, directory.Files, keep: 2);
-        using var newest = store.LoadNewest((_, _) => { });
+        using var newest = store.LoadNewest((name, reason) => note($"checkpoint {name} is damaged and was set aside: {reason}"));
         var differences = newest?.State.Identity.DifferencesTo(now) ?? [];
         if (differences.Count > 0)
             throw new InvalidDataException($"this is not what {directory.Root} was made with: {string.Join("; ", differences)}");
@@ -87,7 +80,11 @@ public static class ReplayJob
             throw new ReplayException($"the data has no record at {position}, which was trained on");
         }
 
-        public double? Train(IReadOnlyList<Shared.Contracts.Selection?> batch) => trainer.Update(batch).Loss;
+        public ReplayedUpdate Train(IReadOnlyList<Shared.Contracts.Selection?> batch)
+        {
+            var update = trainer.Update(batch);
+            return new ReplayedUpdate(update.Loss, update.LearningRate);
+        }
 
         public string Hash() => trainer.Weights.ComputeHash();
 

@@ -3,6 +3,7 @@ using MassDpo.App.Evaluation;
 using MassDpo.Ingest.Sources;
 using MassDpo.Learner;
 using MassDpo.Learner.Checkpoints;
+using MassDpo.Policy;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Files;
@@ -26,9 +27,6 @@ public sealed record RunResult(LearnerOutcome Outcome, JsonObject Report, Evalua
 /// <summary>The main job from beginning to end: loads, measures, runs the pipeline, measures again, reports.</summary>
 public sealed class RunJob(RunRequest request, ILogger logger)
 {
-    /// <summary>Name of the file in the output directory that tells policy, data and settings.</summary>
-    internal const string Inputs = "run.json";
-
     /// <summary>Runs until the input has ended or <paramref name="stop"/> asks for an orderly end.</summary>
     /// <param name="open">makes the source of the records</param>
     /// <param name="progress">told of every update, with the source's estimate of all records</param>
@@ -40,18 +38,21 @@ public sealed class RunJob(RunRequest request, ILogger logger)
         set_num_threads(options.Threads);
         using var policy = LoadedPolicy.Load(request.Policy);
         using var directory = RunDirectory.Open(request.Output, PhysicalFiles.Instance);
+        CheckPlaceOfResult(directory);
         await using var source = open();
         var (evaluation, reference) = await LoadEvaluationAsync(policy, stop);
         var before = evaluation is null ? null : Evaluator.Measure(policy, policy.Weights, evaluation, reference, request.EvaluationOptions);
-        WriteInputs(source);
+        var inputs = RunInputs.Of(request.Policy, source, options);
+        var noted = false;
         LearnerOutcome outcome;
-        await using (var host = new LocalHost(TimeProvider.System, logger))
+        using (var links = PipelineLinks.Local())
         {
-            using var pipeline = new Pipeline(host, policy, source, directory, options, request.ContinueWithChanges,
-                update => progress(update, source.EstimatedRecords), tap);
+            await using var host = new LocalHost(TimeProvider.System, logger);
+            var pipeline = new Pipeline(host, links, policy, source, directory, options, request.ContinueWithChanges, Progress, tap);
             await using var _ = stop.Register(pipeline.Stop);
             outcome = await pipeline.EndAsync();
         }
+        NoteInputs();
         EvaluationResult? after = null;
         if (evaluation is not null && !outcome.Stopped)
         {
@@ -59,8 +60,32 @@ public sealed class RunJob(RunRequest request, ILogger logger)
             after = Evaluator.Measure(trained, trained.Weights, evaluation, reference, request.EvaluationOptions);
         }
         var report = RunReport.Of(options, outcome, before, after);
-        await File.WriteAllTextAsync(directory.Report, RunReport.Text(report), CancellationToken.None);
+        RunReport.Write(directory, directory.Report, report);
         return new RunResult(outcome, report, before, after);
+
+        void Progress(LearnerProgress update)
+        {
+            NoteInputs();
+            progress(update, source.EstimatedRecords);
+        }
+
+        // Only now is it known that the learner goes on with them: a resume that it refuses leaves those that the logs were made with.
+        void NoteInputs()
+        {
+            if (!noted)
+                inputs.Write(directory);
+            noted = true;
+        }
+    }
+
+    // What a run replaces at its end is the policy that it wrote before, never another one.
+    private void CheckPlaceOfResult(RunDirectory directory)
+    {
+        if (RunInputs.IsSamePlace(directory.Policy, request.Policy))
+            throw new InvalidDataException($"{request.Policy} is where a run in {request.Output} writes its result, which would replace the policy that it starts from: give another --output");
+        PolicyDirectory.CheckReplaceable(directory.Policy);
+        if (directory.Files.FolderExists(directory.Policy) && directory.Files.List(directory.Checkpoints).Count == 0)
+            throw new InvalidDataException($"{directory.Policy} holds a policy that no run wrote, and a run would replace it: move it, or give another --output");
     }
 
     private async Task<(EvaluationData?, IReadOnlyList<float[]>?)> LoadEvaluationAsync(LoadedPolicy policy, CancellationToken cancellation)
@@ -71,18 +96,5 @@ public sealed class RunJob(RunRequest request, ILogger logger)
         if (data.Pools.Count == 0)
             throw new InvalidDataException($"{request.Evaluation}: no record can be measured{(data.Skipped.Count > 0 ? $"; the first: {data.Skipped[0].Reason}" : "")}");
         return (data, [.. Evaluator.Score(policy.Scorer, policy.Weights, data.Pools, request.EvaluationOptions.Batch)]);
-    }
-
-    // What replay needs to find again.
-    private void WriteInputs(IRecordSource source)
-    {
-        var json = new JsonObject
-        {
-            ["v"] = 1,
-            ["policy"] = Path.GetFullPath(request.Policy),
-            ["data"] = source is FileSource files ? new JsonArray([.. files.Files.Select(file => (JsonNode)Path.GetFullPath(file))]) : null,
-            ["settings"] = RunReport.Settings(request.Options),
-        };
-        File.WriteAllText(Path.Combine(request.Output, Inputs), RunReport.Text(json));
     }
 }

@@ -41,6 +41,9 @@ public sealed record RunOptions
         var seed = settings.Long("runtime.seed", 0);
         var beta = settings.Number("learner.beta", 1e-6, 1e3);
         var batch = settings.Integer("learner.batch", 1, 1 << 20);
+        var staleness = settings.Integer("slots.max-staleness", 0, 10_000);
+        if ((staleness + 2L) * batch > int.MaxValue)
+            throw settings.Outside("slots.max-staleness", $"{staleness} with batches of {batch}", "lower it or learner.batch: (max-staleness + 2) · batch records are held");
         var maxRecordBytes = (int)settings.Size("ingest.max-record-bytes", 1024, 1 << 30);
         settings.Choice("selection.features", new Dictionary<string, string> { ["output"] = "output" });
         return new RunOptions
@@ -63,7 +66,7 @@ public sealed record RunOptions
                 settings.Flag("selection.include-meta")),
             Selectors = settings.Integer("selection.selectors", 1, 1024),
             ReferenceCacheBytes = settings.Size("selection.reference-cache", 0, 1L << 40),
-            Slots = new SlotOptions(batch, Math.Min(batch, settings.Integer("selection.block", 1, 1 << 16)), settings.Integer("slots.max-staleness", 0, 10_000),
+            Slots = new SlotOptions(batch, Math.Min(batch, settings.Integer("selection.block", 1, 1 << 16)), staleness,
                 settings.Integer("slots.max-attempts", 1, 1000), settings.Duration("slots.lease", TimeSpan.FromSeconds(1), LongestSpan)),
             Trainer = new TrainerOptions(beta, Schedule(settings), Adam(settings, "learner", settings.Number("learner.adam-epsilon", 1e-30, 1)),
                 settings.Integer("learner.micro-batch", 0, 1 << 20)),

@@ -1,9 +1,11 @@
 using System.Reflection;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MassDpo.App.Evaluation;
 using MassDpo.Learner;
+using MassDpo.Learner.Checkpoints;
 using static TorchSharp.torch;
 
 namespace MassDpo.App.Running;
@@ -37,17 +39,30 @@ internal static class RunReport
             ["records_per_s"] = seconds > 0 ? Math.Round((counts.Applied - start.Applied) / seconds, 1) : 0,
             ["lag"] = new JsonObject { ["p50"] = Quantile(outcome.Lags, 0.5), ["p95"] = Quantile(outcome.Lags, 0.95), ["max"] = Quantile(outcome.Lags, 1) },
             ["notes"] = new JsonArray([.. outcome.Notes.Select(note => (JsonNode)note)]),
-            ["settings"] = Settings(options),
+            ["settings"] = Settings(options.Settings),
             ["build"] = Build,
             ["device"] = "cpu",
             ["threads"] = options.Threads,
         };
     }
 
-    public static JsonObject Settings(RunOptions options) =>
-        new(options.Settings.OrderBy(setting => setting.Key, StringComparer.Ordinal).Select(setting => KeyValuePair.Create(setting.Key, (JsonNode?)setting.Value)));
+    public static JsonObject Settings(IReadOnlyDictionary<string, string> settings) =>
+        new(settings.OrderBy(setting => setting.Key, StringComparer.Ordinal).Select(setting => KeyValuePair.Create(setting.Key, (JsonNode?)setting.Value)));
 
     public static string Text(JsonObject json) => json.ToJsonString(Readable) + "\n";
+
+    /// <summary>Writes a file of a run's directory so that it is always whole: this one or the one before.</summary>
+    public static void Write(RunDirectory directory, string path, JsonObject json)
+    {
+        var aside = path + ".writing";
+        using (var stream = directory.Files.Create(aside))
+        {
+            stream.Write(Encoding.UTF8.GetBytes(Text(json)));
+            directory.Files.Sync(stream);
+        }
+        directory.Files.Rename(aside, path);
+        directory.Files.SyncFolder(directory.Root);
+    }
 
     /// <summary>Version of the program and of libtorch.</summary>
     public static string Build =>

@@ -7,8 +7,6 @@ internal static class Output
 {
     public static IAnsiConsole Out { get; } = Create(Console.Out);
 
-    public static IAnsiConsole Error { get; } = Create(Console.Error);
-
     /// <summary>Text as it is: no markup, no wrapping.</summary>
     public static void Line(string text) => Console.Out.WriteLine(text);
 

@@ -6,14 +6,14 @@ namespace MassDpo.App.Terminal;
 /// <summary>One line now and then on how a run stands: records, rate, metrics before training, lag, time left.</summary>
 internal sealed class ProgressPrinter(TimeSpan interval, TimeProvider clock, TextWriter writer, bool rewrite)
 {
-    private readonly long _began = clock.GetTimestamp();
     private long _printed = clock.GetTimestamp();
-    private long? _appliedAtStart;
+    private (long Applied, long At)? _first;
     private bool _any;
 
     public void Update(LearnerProgress progress, long? allRecords)
     {
-        _appliedAtStart ??= progress.Counts.Applied - 1;
+        // Rates count from the first update on: what was done before it, by an earlier start or in loading, is no part of them.
+        _first ??= (progress.Counts.Applied, clock.GetTimestamp());
         if (clock.GetElapsedTime(_printed) < interval)
             return;
         _printed = clock.GetTimestamp();
@@ -30,14 +30,13 @@ internal sealed class ProgressPrinter(TimeSpan interval, TimeProvider clock, Tex
 
     private void Print(LearnerProgress progress, long? allRecords)
     {
-        var seconds = clock.GetElapsedTime(_began).TotalSeconds;
-        var rate = (progress.Counts.Applied - _appliedAtStart!.Value) / Math.Max(seconds, 1e-9);
-        var parts = new List<string>
-        {
-            allRecords is { } all ? $"{Number(progress.Counts.Read)} of {Number(all)} records" : $"{Number(progress.Counts.Read)} records",
-            $"{Number((long)rate)}/s",
-            $"update {Number(progress.Version)}",
-        };
+        var (applied, at) = _first!.Value;
+        var seconds = clock.GetElapsedTime(at).TotalSeconds;
+        var rate = seconds > 0 ? (progress.Counts.Applied - applied) / seconds : 0;
+        var parts = new List<string> { allRecords is { } all ? $"{Number(progress.Counts.Read)} of {Number(all)} records" : $"{Number(progress.Counts.Read)} records" };
+        if (rate > 0)
+            parts.Add($"{Number((long)rate)}/s");
+        parts.Add($"update {Number(progress.Version)}");
         if (progress.Loss is { } loss)
             parts.Add(string.Create(CultureInfo.InvariantCulture, $"loss {loss:F3}"));
         if (progress.Window is { } w)

@@ -13,7 +13,7 @@ internal static class ReplayVerb
     {
         var command = new Command("replay", "Rebuilds the policy of a run from its logs and records, and checks that all agree.").WithDetails("""
             Every event's hash, every loss, and the policy that each selection was made with are compared on the way. On the same build, device and threads the
-            weights are the same, bit for bit.
+            weights are the same, bit for bit. Settings are those of the run; --config and --set lie over them, and what would change the result is refused.
 
             Example:
               massdpo replay out --output out-again
@@ -22,12 +22,13 @@ internal static class ReplayVerb
         var output = DataOption.Output("Directory to write the rebuilt policy to.");
         command.Arguments.Add(run);
         command.Options.Add(output);
+        var settings = new SettingOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             var (from, to) = (parsed.GetValue(run)!, parsed.GetValue(output)!);
             if (!Directory.Exists(from))
                 throw new UsageException($"{from} is no directory");
-            var result = await ReplayJob.RunAsync(from, to, _ => { }, cancellation);
+            var result = await ReplayJob.RunAsync(from, to, of => settings.ReadOver(of, parsed), note => Output.ErrorLine($"note: {note}"), _ => { }, cancellation);
             Output.Line(string.Create(CultureInfo.InvariantCulture, $"Replayed {result.Updates:N0} updates on {result.Records:N0} records; events, losses and policy hashes agree."));
             var original = Path.Combine(from, "policy");
             if (!Directory.Exists(original))

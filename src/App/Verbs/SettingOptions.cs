@@ -43,9 +43,18 @@ internal sealed class SettingOptions
     {
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? ""));
+        return Load(parsed, environment, Recipe());
+    }
+
+    /// <summary>What is given in this call over the settings that a run had: its environment was another.</summary>
+    /// <exception cref="Shared.Settings.Hocon.HoconException">a malformed value, or an unknown setting</exception>
+    public EffectiveSettings ReadOver(HoconDocument run, ParseResult parsed) => Load(parsed, [], run);
+
+    private EffectiveSettings Load(ParseResult parsed, IEnumerable<KeyValuePair<string, string>> environment, HoconDocument? recipe)
+    {
         var flags = _flags.Select(flag => (flag.Key, Value: parsed.GetValue(flag.Option), flag.Option.Name))
             .Where(flag => flag.Value is not null).Select(flag => (flag.Key, flag.Value!, flag.Name));
-        return EffectiveSettings.Load(parsed.GetValue(_config)?.FullName, environment, parsed.GetValue(_set) ?? [], flags, Recipe());
+        return EffectiveSettings.Load(parsed.GetValue(_config)?.FullName, environment, parsed.GetValue(_set) ?? [], flags, recipe);
     }
 
     private HoconDocument? Recipe()

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using MassDpo.App.Demo;
 using MassDpo.App.Running;
 using MassDpo.App.Sft;
 using MassDpo.App.Terminal;
@@ -59,6 +60,7 @@ internal static class ValidateVerb
         RunOptions.From(settings);
         SftJobOptions.From(settings);
         EvalVerb.Options(settings);
+        DemoOptions.From(settings);
     }
 
     private static async Task<int> CheckRecordsAsync(string path, string? policyDirectory, EffectiveSettings settings, CancellationToken cancellation)

@@ -10,12 +10,17 @@ public interface IReplayTarget
     /// <exception cref="ReplayException">there is none</exception>
     ValueTask<CandidatePool> FindAsync(Position position, CancellationToken cancellation);
 
-    /// <summary>Trains on one batch and gives its loss; null where it changed nothing. Null selections are empty slots.</summary>
-    double? Train(IReadOnlyList<Selection?> batch);
+    /// <summary>Trains on one batch. Null selections are empty slots.</summary>
+    ReplayedUpdate Train(IReadOnlyList<Selection?> batch);
 
     /// <summary>Hash of the weights as they are.</summary>
     string Hash();
 }
+
+/// <summary>What training on a batch gave.</summary>
+/// <param name="Loss">null where it changed nothing</param>
+/// <param name="LearningRate">of the update</param>
+public readonly record struct ReplayedUpdate(double? Loss, double LearningRate);
 
 /// <summary>A replay that does not come out as the logs say; the message names where.</summary>
 public sealed class ReplayException(string message) : Exception(message);
@@ -48,6 +53,8 @@ public sealed class Replayer(string updates, string selections)
             cancellation.ThrowIfCancellationRequested();
             if (update.Version != version + 1)
                 throw new ReplayException($"{updates}: version {update.Version} follows version {version}");
+            if (update.EventHashes.Count != update.Positions.Count || update.BlockCounts.Sum() != update.Positions.Count)
+                throw new ReplayException($"{updates}: version {update.Version} has {update.Positions.Count} positions, {update.EventHashes.Count} events, and blocks of {update.BlockCounts.Sum()} slots");
             var batch = new Selection?[update.Positions.Count];
             for (var i = 0; i < batch.Length; i++)
             {
@@ -56,9 +63,11 @@ public sealed class Replayer(string updates, string selections)
                 batch[i] = await SelectionAsync(update, i, position, events, hashes, target, cancellation);
                 records++;
             }
-            var loss = target.Train(batch);
-            if (loss != update.Loss)
-                throw new ReplayException(FormattableString.Invariant($"version {update.Version}: the loss is {loss}, the log says {update.Loss}: another build, device or number of threads, or other data"));
+            var trained = target.Train(batch);
+            if (trained.Loss != update.Loss)
+                throw new ReplayException(FormattableString.Invariant($"version {update.Version}: the loss is {trained.Loss}, {updates} says {update.Loss}: another build, device or number of threads, or other data"));
+            if (trained.LearningRate != update.LearningRate)
+                throw new ReplayException(FormattableString.Invariant($"version {update.Version}: the learning rate is {trained.LearningRate}, {updates} says {update.LearningRate}"));
             version = update.Version;
             hashes[version] = target.Hash();
             progress(update);
@@ -76,6 +85,8 @@ public sealed class Replayer(string updates, string selections)
         var (e, hash) = events.Current;
         if (e.Position != position || hash != update.EventHashes[slot])
             throw new ReplayException($"version {update.Version}, slot {update.FirstSlot + slot}: {updates} names the event of {position} with hash {update.EventHashes[slot]}, {selections} has that of {e.Position} with hash {hash}");
+        if (e.Slot != update.FirstSlot + slot)
+            throw new ReplayException($"version {update.Version}: {updates} has {position} in slot {update.FirstSlot + slot}, {selections} in slot {e.Slot}");
         if (!hashes.TryGetValue(e.Version, out var policy) || policy != e.PolicyHash)
             throw new ReplayException($"the event of {position} was made with policy {e.PolicyHash} of version {e.Version}, replayed is {policy ?? "no such version"}");
         var pool = await target.FindAsync(position, cancellation);
@@ -83,6 +94,9 @@ public sealed class Replayer(string updates, string selections)
             throw new ReplayException($"the record at {position} has {pool.Record.Candidates.Count} candidates, its event {e.Candidates.Count}: the data is another");
         int[] picks = [.. e.Picks.Select(pick => pick.Index)];
         int[] trained = [0, .. picks];
+        foreach (var index in picks)
+            if (index < 1 || index >= e.Candidates.Count)
+                throw new ReplayException($"the event of {position} picked candidate {index} of {e.Candidates.Count}");
         foreach (var index in trained)
             if (!ContentHash.Of(pool.Record.Candidates[index]).StartsWith(e.Candidates[index].Hash, StringComparison.Ordinal))
                 throw new ReplayException($"candidate {index} of the record at {position} is not the one that its event names: the data is another");

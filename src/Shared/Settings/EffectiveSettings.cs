@@ -39,8 +39,7 @@ public sealed class EffectiveSettings
         var merged = layers.Aggregate(ReferenceDocument(), (below, layer) => layer.WithFallback(below));
         var values = merged.Resolve();
         foreach (var (path, value) in values.Paths())
-            if (Reference.Find(path) is null && !path.StartsWith(HandedOn + ".", StringComparison.Ordinal))
-                throw new HoconException(value.Origin, path, "found a setting that does not exist", Suggestion(path));
+            Check(path, value);
         return new EffectiveSettings(values);
     }
 
@@ -111,12 +110,47 @@ public sealed class EffectiveSettings
         return key;
     }
 
+    // What was written must be where the reference has such a thing: a value, or a block.
+    private static void Check(string path, HoconValue value)
+    {
+        if (path.StartsWith(HandedOn + ".", StringComparison.Ordinal) || (path == HandedOn && value is HoconObject))
+            return;
+        switch (Reference.Find(path))
+        {
+            case null:
+                throw new HoconException(value.Origin, path, "found a setting that does not exist", Suggestion(path));
+            case HoconObject block when value is not HoconObject:
+                throw new HoconException(value.Origin, path, $"found {value.Describe()} for a block of settings", $"name one of its settings, such as {path}.{block.Fields.Keys.First()}");
+            case not HoconObject when value is HoconObject:
+                throw new HoconException(value.Origin, path, "found a block for a setting that holds one value", $"write {path} = …");
+        }
+    }
+
     private static string Suggestion(string path)
     {
+        if (path == HandedOn)
+            return $"it is a block: write {HandedOn} {{ … }}";
+        if (ValueAbove(path) is { } above)
+            return $"{above} holds one value: write {above} = …";
         var last = path[(path.LastIndexOf('.') + 1)..];
-        var near = Reference.Paths().Select(entry => entry.Path)
-            .Where(known => known.EndsWith("." + last, StringComparison.Ordinal) || Distance(known, path) <= 2).ToList();
+        var known = Reference.Paths().Select(entry => entry.Path).ToList();
+        var near = known.Where(key => key.EndsWith("." + last, StringComparison.Ordinal)).ToList();
+        if (near.Count == 0)
+            near = known.GroupBy(key => Distance(key, path)).Where(group => group.Key <= 2).MinBy(group => group.Key)?.ToList() ?? [];
         return near.Count > 0 ? $"did you mean {string.Join(" or ", near)}?" : "see hocon/reference.conf for all settings";
+    }
+
+    // The setting that a path goes on below, as learner.beta for learner.beta.more.
+    private static string? ValueAbove(string path)
+    {
+        var above = HoconPath.Empty;
+        foreach (var element in HoconPath.Parse(path).Elements)
+        {
+            above = above.Append(element);
+            if (Reference.Find(above.ToString()) is not (null or HoconObject))
+                return above.ToString();
+        }
+        return null;
     }
 
     // Levenshtein's distance, for a typing error or two.

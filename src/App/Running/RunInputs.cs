@@ -1,0 +1,54 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using MassDpo.Ingest.Sources;
+using MassDpo.Learner.Checkpoints;
+using MassDpo.Shared.Settings.Hocon;
+
+namespace MassDpo.App.Running;
+
+/// <summary><c>run.json</c> in an output directory: what the run was made of, for replay to find again.</summary>
+/// <param name="Policy">directory of the policy that it started from</param>
+/// <param name="Data">files of records, in order; null: they did not come from files</param>
+/// <param name="Settings">all that it was set to, as text</param>
+internal sealed record RunInputs(string Policy, IReadOnlyList<string>? Data, IReadOnlyDictionary<string, string> Settings)
+{
+    private const string Name = "run.json";
+
+    public static RunInputs Of(string policy, IRecordSource source, RunOptions options) =>
+        new(Path.GetFullPath(policy), source is FileSource files ? [.. files.Files.Select(file => Path.GetFullPath(file))] : null, options.Settings);
+
+    /// <exception cref="InvalidDataException">the directory holds no run, or what it holds is malformed</exception>
+    public static RunInputs Read(string run)
+    {
+        var file = Path.Combine(run, Name);
+        if (!File.Exists(file))
+            throw new InvalidDataException($"{run} holds no run: {Name} is absent");
+        try
+        {
+            var json = JsonNode.Parse(File.ReadAllText(file))!;
+            return new RunInputs(json["policy"]!.GetValue<string>(), json["data"] is { } data ? [.. data.AsArray().Select(path => path!.GetValue<string>())] : null,
+                json["settings"]!.AsObject().ToDictionary(setting => setting.Key, setting => setting.Value!.GetValue<string>()));
+        }
+        catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException)
+        {
+            throw new InvalidDataException($"{file} is malformed: {e.Message}", e);
+        }
+    }
+
+    public void Write(RunDirectory directory) => RunReport.Write(directory, Path.Combine(directory.Root, Name), new JsonObject
+    {
+        ["v"] = 1,
+        ["policy"] = Policy,
+        ["data"] = Data is null ? null : new JsonArray([.. Data.Select(file => (JsonNode)file)]),
+        ["settings"] = RunReport.Settings(Settings),
+    });
+
+    /// <summary>The settings as a layer below others.</summary>
+    public HoconDocument ToSettings() => Settings.Select(setting => HoconDocument.FromPlainText(setting.Key, setting.Value, Name))
+        .Aggregate(HoconDocument.Empty, (below, setting) => setting.WithFallback(below));
+
+    /// <summary>Whether two paths name one folder.</summary>
+    public static bool IsSamePlace(string path, string other) => Whole(path) == Whole(other);
+
+    private static string Whole(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+}

@@ -1,0 +1,40 @@
+using System.CommandLine;
+using MassDpo.App.Terminal;
+
+namespace MassDpo.App.Verbs;
+
+/// <summary>The program's command line: its verbs, and what becomes of a call that cannot be understood.</summary>
+internal static class CommandLine
+{
+    public static RootCommand Create()
+    {
+        var root = new RootCommand("Continuous preference learning: a stream of preferences in, a better policy and the record of every choice out.")
+        {
+            DemoVerb.Create(), SftVerb.Create(), RunVerb.Create(), EvalVerb.Create(), ScoreVerb.Create(), ReplayVerb.Create(), ValidateVerb.Create(),
+        };
+        root.WithDetails("""
+            Start with:
+              massdpo demo                 a simulated stream, from nothing to a report
+              massdpo sft --help           a small policy from your own data
+              massdpo run --help           the main job
+            """);
+        Help.Extend(root);
+        return root;
+    }
+
+    /// <summary>Runs one call and gives its exit code.</summary>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var root = Create();
+        var parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors)
+                Output.ErrorLine($"error: {error.Message}");
+            Output.ErrorLine(parsed.CommandResult.Command == root ? "See massdpo --help" : $"See massdpo {parsed.CommandResult.Command.Name} --help");
+            return ExitCode.Usage;
+        }
+        return await Failures.Guard(cancellation =>
+            parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, cancellation));
+    }
+}

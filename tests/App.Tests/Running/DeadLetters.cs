@@ -1,0 +1,14 @@
+using System.Text.Json.Nodes;
+using MassDpo.Shared.Contracts;
+
+namespace MassDpo.App.Tests.Running;
+
+/// <summary>A line of <c>dead-letters.jsonl</c>.</summary>
+public sealed record DeadLetters(Position Position, string Code, JsonObject Line)
+{
+    public static IReadOnlyList<DeadLetters> Read(string output) =>
+    [
+        .. File.ReadLines(Path.Combine(output, "dead-letters.jsonl")).Select(line => JsonNode.Parse(line)!.AsObject())
+            .Select(json => new DeadLetters(Position.Parse((string)json["position"]!), (string)json["code"]!, json)),
+    ];
+}

@@ -1,0 +1,43 @@
+using System.Xml.Linq;
+using MassDpo.TestKit;
+
+namespace MassDpo.App.Tests.Structure;
+
+/// <summary>Who may know whom: see ARCHITECTURE.md.</summary>
+public sealed class ProjectReferenceTests
+{
+    private static readonly Dictionary<string, string[]> Known = new()
+    {
+        ["Torch"] = [],
+        ["Shared"] = [],
+        ["Policy"] = ["Shared", "Torch"],
+        ["Ingest"] = ["Policy", "Shared"],
+        ["Selection"] = ["Policy", "Shared"],
+        ["Learner"] = ["Policy", "Shared"],
+        ["Audit"] = ["Shared"],
+        ["App"] = ["Audit", "Ingest", "Learner", "Policy", "Selection", "Shared"],
+    };
+
+    public static TheoryData<string> Projects => [.. Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src")).Select(folder => Path.GetFileName(folder))];
+
+    [Theory]
+    [MemberData(nameof(Projects))]
+    public void A_project_knows_whom_it_may(string project)
+    {
+        var references = XDocument.Load(Path.Combine(Repository.Root, "src", project, $"{project}.csproj")).Descendants("ProjectReference").Select(reference => (string)reference.Attribute("Include")!);
+        Assert.True(Known.TryGetValue(project, out var known), $"say here and in ARCHITECTURE.md whom src/{project} may know");
+        Assert.Equal(known!.Select(other => $"../{other}/{other}.csproj"), references.Order());
+    }
+
+    [Fact]
+    public void Every_project_is_in_the_solution_and_has_tests()
+    {
+        var solution = File.ReadAllText(Path.Combine(Repository.Root, "MassDpo.Actors.sln")).Replace('\\', '/');
+        foreach (var project in Known.Keys)
+        {
+            Assert.Contains($"\"src/{project}/{project}.csproj\"", solution);
+            Assert.Contains($"\"tests/{project}.Tests/{project}.Tests.csproj\"", solution);
+            Assert.True(File.Exists(Path.Combine(Repository.Root, "tests", $"{project}.Tests", $"{project}.Tests.csproj")));
+        }
+    }
+}
