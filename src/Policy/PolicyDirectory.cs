@@ -3,6 +3,7 @@ using System.Text.Json;
 using MassDpo.Policy.Model;
 using MassDpo.Policy.Safetensors;
 using MassDpo.Policy.Tokenizers;
+using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Files;
 using static TorchSharp.torch;
 
@@ -48,6 +49,14 @@ public static class PolicyDirectory
         if (!File.Exists(index))
             throw new PolicyFormatException($"{directory} has neither {Weights} nor {Index}; other forms of weights (pickle) are never read");
         return PolicyWeights.From(config, ReadShards(directory, index), index);
+    }
+
+    /// <summary>What a policy is, by content: its weights, and the two files that say what they mean.</summary>
+    public static string IdentityOf(string directory, PolicyWeights weights)
+    {
+        return $"weights {weights.ComputeHash()[..16]}, config {HashOf(Config)}, tokenizer {HashOf(TokenizerName)}";
+
+        string HashOf(string name) => ContentHash.Of(File.ReadAllBytes(Path.Combine(directory, name)))[..16];
     }
 
     /// <summary>Makes sure that writing a policy to a directory would lose nothing but a policy.</summary>

@@ -85,12 +85,12 @@ public sealed record RunOptions
         settings.Number(section + ".weight-decay", 0, 10), settings.Number(section + ".max-gradient-norm", 0, 1e9));
 
     /// <summary>What a resume must agree with: everything that a result depends on.</summary>
-    public RunIdentity Identity(string policyHash, string data)
+    public RunIdentity Identity(string policy, string data)
     {
         string[] leftOut = ["ingest.passes", "ingest.max-records", "selection.selectors", "selection.reference-cache", "selection.effective-rank",
             "selection.include-meta", "slots.", "checkpoint.", "metrics.", "runtime.progress"];
         var values = Settings.Where(setting => !leftOut.Any(name => setting.Key.StartsWith(name, StringComparison.Ordinal))).ToDictionary(StringComparer.Ordinal);
-        values["policy"] = policyHash;
+        values["policy"] = policy;
         values["data"] = data;
         return new RunIdentity(values);
     }

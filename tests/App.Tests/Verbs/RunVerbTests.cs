@@ -224,6 +224,22 @@ public sealed class RunVerbTests(SimulatedStream stream) : IClassFixture<Simulat
         await Called.Refused(1, ["run", "--data", data, "--policy", policy, "--output", output, "--batch", "8"], "data was ", "policy was ");
     }
 
+    [Theory]
+    [InlineData("config.json")]
+    [InlineData("tokenizer.json")]
+    public async Task The_same_weights_with_another_meaning_are_another_policy(string file)
+    {
+        var policy = stream.NewOutput();
+        Directory.CreateDirectory(policy);
+        foreach (var part in Directory.EnumerateFiles(stream.PolicyDirectory))
+            File.Copy(part, Path.Combine(policy, Path.GetFileName(part)));
+        var (output, changed) = (stream.NewOutput(), Path.Combine(policy, file));
+        string[] words = ["run", "--data", stream.Data, "--policy", policy, "--output", output, "--max-records", "30"];
+        await Called.Well(words);
+        File.AppendAllText(changed, "\n");
+        await Called.Refused(1, words, "policy was weights", $"{Path.GetFileNameWithoutExtension(file)} {ContentHash.Of(File.ReadAllBytes(changed))[..16]}");
+    }
+
     [Fact]
     public async Task Continue_with_changes_lets_them_through_and_the_report_says_so()
     {
