@@ -123,15 +123,17 @@ internal sealed class ComparisonReport
     public string ToSvg()
     {
         (string Title, Func<MeasuredPoint, double> Of)[] axes = [("records", point => point.Records), ("sequence-forwards", point => point.Forwards), ("seconds", point => point.Seconds)];
-        (string Title, Func<Measures, double> Of)[] values = [("HR@1 %", m => 100 * m.HitRate1), ("reward accuracy %", m => 100 * m.RewardAccuracy)];
-        return Chart.ToSvg([.. values.SelectMany(value => axes.Select(axis => new Panel(axis.Title, value.Title, [.. _arms.Select(arm => Line(_runs[arm.Name], arm.Name, axis.Of, value.Of))])))], axes.Length);
+        // At the start policy and reference are one: there is no reward yet.
+        (string Title, bool FromStart, Func<Measures, double> Of)[] values =
+            [("HR@1 %", true, m => 100 * m.HitRate1), ("reward accuracy %", false, m => 100 * m.RewardAccuracy)];
+        return Chart.ToSvg([.. values.SelectMany(value => axes.Select(axis => new Panel(axis.Title, value.Title, [.. _arms.Select(arm => Line(_runs[arm.Name], arm.Name, axis.Of, value.Of, value.FromStart))])))], axes.Length);
     }
 
-    private static Series Line(List<MeasuredRun> runs, string name, Func<MeasuredPoint, double> x, Func<Measures, double> y)
+    private static Series Line(List<MeasuredRun> runs, string name, Func<MeasuredPoint, double> x, Func<Measures, double> y, bool fromStart)
     {
         // A dead letter more or less does not change how many points there are; a run that ended early might.
         var points = Enumerable.Range(0, runs.Min(run => run.Points.Count)).Select(i => Point(runs.Average(run => x(run.Points[i])), [.. runs.Select(run => y(run.Points[i].Measures))]));
-        return new Series(name, [Point(0, [.. runs.Select(run => y(run.Before))]), .. points]);
+        return new Series(name, fromStart ? [Point(0, [.. runs.Select(run => y(run.Before))]), .. points] : [.. points]);
 
         static (double, double, double) Point(double x, double[] values)
         {
