@@ -27,12 +27,15 @@ public sealed class GoldenModelTests
         AssertRelative(Doubles(json.GetProperty("logits_last_token")), logits[^1], 1e-4);
         AssertRelative(Doubles(json.GetProperty("logits_sum_per_token")), [.. logits.Select(row => (float)row.Sum(x => (double)x))], 1e-4);
         var pool = new EncodedPool(Ints(json.GetProperty("prompt")), [.. json.GetProperty("candidates").EnumerateArray().Select(Ints)]);
-        var scores = new PoolScorer(model).Score(weights, [pool], outputFeatures: true);
-        AssertRelative(Doubles(json.GetProperty("candidate_logps")), scores.Logps, 1e-4);
         var features = json.GetProperty("features").GetProperty("output").EnumerateArray().Select(Doubles).ToArray();
         var d = config.HiddenSize;
-        for (var j = 1; j < features.Length; j++)
-            AssertRelative([.. features[j].Zip(features[0], (a, b) => a - b)], [.. Enumerable.Range(0, d).Select(i => scores.Features![j * d + i] - scores.Features[i])], 1e-4);
+        foreach (var scorer in new PoolScorer[] { new(model), new(model, tensorOperationsOnly: true) })
+        {
+            var scores = scorer.Score(weights, [pool], outputFeatures: true);
+            AssertRelative(Doubles(json.GetProperty("candidate_logps")), scores.Logps, 1e-4);
+            for (var j = 1; j < features.Length; j++)
+                AssertRelative([.. features[j].Zip(features[0], (a, b) => a - b)], [.. Enumerable.Range(0, d).Select(i => scores.Features![j * d + i] - scores.Features[i])], 1e-4);
+        }
     }
 
     [SharedDataFact("data/models/stories260K")]
