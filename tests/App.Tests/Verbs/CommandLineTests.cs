@@ -17,7 +17,7 @@ public sealed class CommandLineTests
         ["sft"] = ([], new()
         {
             ["--data"] = "several values, required", ["--policy"] = Required, ["--items"] = One, ["--eval"] = One, ["--layers"] = One, ["--hidden"] = One, ["--heads"] = One,
-            ["--epochs"] = One, ["--learning-rate"] = One, ["--threads"] = One, ["--seed"] = One,
+            ["--epochs"] = One, ["--learning-rate"] = One, ["--threads"] = One, ["--seed"] = One, ["--tokenizer"] = One, ["--vocabulary"] = One,
         }),
         ["run"] = ([], new()
         {
