@@ -18,26 +18,4 @@ public static class DifferenceGram
             for (var j = 1; j <= n; j++)
                 differences[(i - 1) * n + j - 1] = gram[i * candidates + j] + gram[0] - (gram[i] + gram[j]);
     }
-
-    /// <summary>
-    /// Makes every feature unit length: g_ij/√(g_ii g_jj). A feature that is 0, or whose square vanishes, becomes 0.
-    /// </summary>
-    /// <param name="gram">candidates × candidates, changed in place</param>
-    /// <param name="candidates">at least 1</param>
-    public static void Normalise(Span<double> gram, int candidates)
-    {
-        for (var i = 0; i < candidates; i++)
-            for (var j = 0; j < i; j++)
-            {
-                // Rounding may leave a square below 0; NaN stays NaN, for the kernels to refuse.
-                var scale = Math.Sqrt(Math.Max(gram[i * candidates + i], 0)) * Math.Sqrt(Math.Max(gram[j * candidates + j], 0));
-                gram[i * candidates + j] = gram[j * candidates + i] = scale == 0 ? 0 : gram[i * candidates + j] / scale;
-            }
-
-        for (var i = 0; i < candidates; i++)
-        {
-            ref var norm = ref gram[i * candidates + i];
-            norm = norm > 0 ? 1 : norm <= 0 ? 0 : norm;
-        }
-    }
 }

@@ -56,14 +56,6 @@ public class GramPoolTests
     }
 
     [Fact]
-    public void NormalisedFeaturesHaveLengthOneAndNothingStaysNothing()
-    {
-        double[] gram = [4, 2, 0, 2, 9, 0, 0, 0, 0];
-        DifferenceGram.Normalise(gram, 3);
-        Assert.Equal([1, 1 / 3.0, 0, 1 / 3.0, 1, 0, 0, 0, 0], gram, (a, b) => Math.Abs(a - b) < 1e-15);
-    }
-
-    [Fact]
     public void NothingIsAllocated()
     {
         var (z, u) = Draw(n: 40, d: 5);
