@@ -23,10 +23,11 @@ internal static class HardPoolsCheck
         foreach (var (kind, number) in pools.Checked)
             Print($"| {kind} | {number:N0} |");
         Print($"\n- {failures} of {count:N0} differ from the reference, have a number that is not finite, or miss 1 − 1/e of the optimum");
-        Print($"- mass and exact against the reference: the worst gain is off by {pools.WorstGain:P1} of what is allowed (1e-9 relative, and for exact and for");
-        Print("  pools by inner products 16 units in the last place of the largest entry of the matrix)");
+        Print($"- mass and exact against the reference: the worst gain is off by {pools.WorstGain:P1} of what is allowed (1e-9 relative, and for");
+        Print("  exact and for pools by inner products 16 units in the last place of the largest entry of the matrix)");
         Print($"- mass: no gain exceeds the one before it by more than {pools.WorstIncrease:g2} nats");
-        Print($"- least distance of the bound above the exhaustive optimum, {pools.Exhausted:N0} pools of at most 12: {pools.WorstBound:g2} nats, which is rounding");
+        Print($"- least distance of the bound above the exhaustive optimum, {pools.Exhausted:N0} pools of at most 12: {pools.WorstBound:g2} nats,");
+        Print("  which is rounding");
         Print($"- mass has at least {pools.WorstShare:F4} of the optimum there");
         Print($"- {pools.Allocated} bytes allocated by {2L * count:N0} selections");
         return failures == 0 && pools.Allocated == 0 && pools.WorstIncrease < 1e-9 && pools.WorstBound > -1e-9 ? 0 : 1;

@@ -227,9 +227,10 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
     // One token is predicted from the prompt's last place whichever it is: all u_j would be 0.
     private void CheckFeatures(EncodedPool pool)
     {
-        if (options.Method.NeedsFeatures() && options.Features.Kind == FeatureKind.Hidden && Array.TrueForAll(pool.Responses, response => response.Length == 1))
-            throw new RefusedPoolException("every response has one token, and the hidden state before it is the same for all: features 'hidden' cannot tell them "
-                + "apart; set selection.features = output");
+        if (options.Method.NeedsFeatures() && options.Features.Kind == FeatureKind.Hidden
+            && Array.TrueForAll(pool.Responses, response => response.Length == 1))
+            throw new RefusedPoolException("every response has one token, and the hidden state before it is the same for all: features 'hidden' "
+                + "cannot tell them apart; set selection.features = output");
     }
 
     private ReadOnlySpan<double> Zeros(int count)

@@ -34,7 +34,8 @@ public sealed record RunOptions
 
     /// <summary>What whoever set this should hear, one sentence each.</summary>
     public IReadOnlyList<string> Warnings => Selection.Method.NeedsFeatures() && Selection.Features.Kind == FeatureKind.Hidden
-        ? ["selection.features = hidden: on text these features have nothing to do with the gradient, and picks are little better than random ones; see docs/selection.md"]
+        ? ["selection.features = hidden: on text these features have nothing to do with the gradient, and picks are little better than random ones; "
+            + "see docs/selection.md"]
         : [];
 
     /// <summary>Records that an intake holds: what may be granted, and one batch ahead.</summary>
@@ -51,13 +52,14 @@ public sealed record RunOptions
         if ((staleness + 2L) * batch > int.MaxValue)
             throw settings.Outside("slots.max-staleness", $"{staleness} with batches of {batch}", "lower it or learner.batch: (max-staleness + 2) · batch records are held");
         var maxRecordBytes = (int)settings.Size("ingest.max-record-bytes", 1024, 1 << 30);
-        var features = new FeatureForm(settings.Choice("selection.features", Enum.GetValues<FeatureKind>().ToDictionary(kind => kind.ToString().ToLowerInvariant())),
-            settings.Flag("selection.normalize"));
+        var kinds = Enum.GetValues<FeatureKind>().ToDictionary(kind => kind.ToString().ToLowerInvariant());
+        var features = new FeatureForm(settings.Choice("selection.features", kinds), settings.Flag("selection.normalize"));
         var method = settings.Choice("selection.method", Enum.GetValues<SelectionMethod>().ToDictionary(method => method.Name()));
         var negatives = settings.Integer("selection.negatives", 1, 1 << 16);
         var loss = settings.Choice("learner.loss", Enum.GetValues<PreferenceLoss>().ToDictionary(loss => loss.Name()));
         if (loss.IsOfPairs() && (negatives > 1 || method == SelectionMethod.All))
-            throw settings.Outside("learner.loss", $"{loss.Name()} with {(method == SelectionMethod.All ? "selection.method = all" : $"selection.negatives = {negatives}")}",
+            throw settings.Outside("learner.loss",
+                $"{loss.Name()} with {(method == SelectionMethod.All ? "selection.method = all" : $"selection.negatives = {negatives}")}",
                 "it compares the chosen response with one other: set selection.negatives = 1 and a method that keeps one, or learner.loss = pl");
         return new RunOptions
         {

@@ -4,8 +4,8 @@ using static TorchSharp.torch.nn.functional;
 namespace MassDpo.Learner.Training;
 
 /// <summary>
-/// The hinge of SLiC (arXiv 2305.10425) on the implicit rewards, as TRL's <c>hinge</c>: max(0, 1 − β(Δ_w − Δ_l)) = max(0, 1 + z). A pair that is apart by
-/// 1/β is learnt and gives no gradient any more.
+/// The hinge of SLiC (arXiv 2305.10425) on the implicit rewards, as TRL's <c>hinge</c>: max(0, 1 − β(Δ_w − Δ_l)) = max(0, 1 + z). A pair that is
+/// apart by 1/β is learnt and gives no gradient any more.
 /// </summary>
 public static class HingeLoss
 {

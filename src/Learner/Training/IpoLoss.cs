@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace MassDpo.Learner.Training;
 
 /// <summary>
-/// IPO (arXiv 2310.12036, equation 17), as TRL's <c>ipo</c>: (h − 1/(2β))², h the difference of the log-ratios per token. It pulls the difference to 1/(2β)
-/// and no further.
+/// IPO (arXiv 2310.12036, equation 17), as TRL's <c>ipo</c>: (h − 1/(2β))², h the difference of the log-ratios per token. It pulls the difference to
+/// 1/(2β) and no further.
 /// </summary>
 public static class IpoLoss
 {

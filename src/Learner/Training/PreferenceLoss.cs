@@ -8,10 +8,14 @@ public enum PreferenceLoss
     /// <summary>Plackett–Luce with any number of negatives, DPO with one: see <see cref="PlackettLuceLoss"/>.</summary>
     Pl,
 
-    /// <summary>max(0, 1 − βh), h = Δ_w − Δ_l, of one negative (SLiC, arXiv 2305.10425, as TRL's <c>hinge</c>): see <see cref="HingeLoss"/>.</summary>
+    /// <summary>
+    /// max(0, 1 − βh), h = Δ_w − Δ_l, of one negative (SLiC, arXiv 2305.10425, as TRL's <c>hinge</c>): see <see cref="HingeLoss"/>.
+    /// </summary>
     Hinge,
 
-    /// <summary>(h − 1/(2β))², h of log-ratios per token, of one negative (arXiv 2310.12036, as TRL's <c>ipo</c>): see <see cref="IpoLoss"/>.</summary>
+    /// <summary>
+    /// (h − 1/(2β))², h of log-ratios per token, of one negative (arXiv 2310.12036, as TRL's <c>ipo</c>): see <see cref="IpoLoss"/>.
+    /// </summary>
     Ipo,
 }
 

@@ -9,9 +9,10 @@ namespace MassDpo.Policy.Scoring;
 public static class FeatureScorer
 {
     /// <summary>
-    /// Scores pools together: one forward for all, then logits and features pool by pool, so that no more than one pool's places times |V| are held. With
-    /// <see cref="FeatureKind.Head"/> the result has <see cref="PoolScores.Grams"/>, else <see cref="PoolScores.Features"/>. Unless they are made unit
-    /// length, features may lack what all candidates of a pool share: only their differences count.
+    /// Scores pools together: one forward for all, then logits and features pool by pool, so that no more than one pool's places times |V| are held.
+    /// With
+    /// <see cref="FeatureKind.Head"/> the result has <see cref="PoolScores.Grams"/>, else <see cref="PoolScores.Features"/>. Unless they are made
+    /// unit length, features may lack what all candidates of a pool share: only their differences count.
     /// </summary>
     public static PoolScores Score(this PoolScorer scorer, PolicyWeights weights, IReadOnlyList<EncodedPool> pools, FeatureForm form)
     {
@@ -54,9 +55,10 @@ public static class FeatureScorer
     private static void Sum(Tensor log_UV, PoolPlaces places, Span<float> logps)
     {
         var vocabulary = log_UV.shape[1];
-        var flat = tensor(Array.ConvertAll(Enumerable.Range(0, places.Token_T.Length).ToArray(), t => places.Place_T[t] * vocabulary + places.Token_T[t]),
-            dtype: ScalarType.Int64);
-        var ofTokens = log_UV.reshape(-1).index_select(0, flat).data<float>().ToArray();
+        var flat = new long[places.Token_T.Length];
+        for (var t = 0; t < flat.Length; t++)
+            flat[t] = places.Place_T[t] * vocabulary + places.Token_T[t];
+        var ofTokens = log_UV.reshape(-1).index_select(0, tensor(flat, dtype: ScalarType.Int64)).data<float>().ToArray();
         for (var t = 0; t < ofTokens.Length; t++)
             logps[places.Candidate_T[t]] += ofTokens[t];
     }

@@ -12,8 +12,8 @@ public enum FeatureKind
     Head,
 
     /// <summary>
-    /// The mean of the last hidden states over the places that predict y: [d], the log-linear policy of MASS-DPO (arXiv 2605.10784) and ADPO (2503.01076).
-    /// The same for all responses of one token; on text it has nothing to do with the gradient.
+    /// The mean of the last hidden states over the places that predict y: [d], the log-linear policy of MASS-DPO (arXiv 2605.10784) and ADPO
+    /// (2503.01076). The same for all responses of one token; on text it has nothing to do with the gradient.
     /// </summary>
     Hidden,
 }

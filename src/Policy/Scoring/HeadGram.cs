@@ -4,8 +4,8 @@ namespace MassDpo.Policy.Scoring;
 
 /// <summary>
 /// Inner products of the gradients of log π(y|x) with respect to the output matrix, g = Σ_t (e_{y_t} − π_t) h_tᵀ, without a matrix of |V|×d:
-/// ⟨g, g'⟩ = Σ_{t,t'} (h_t·h_t')·((e_{y_t} − π_t)·(e_{y_t'} − π_t')). Where embedding and output are tied it is the output's part of the gradient. It takes
-/// U²(|V| + d) multiplications and U·|V| probabilities of one pool, U its predicting places.
+/// ⟨g, g'⟩ = Σ_{t,t'} (h_t·h_t')·((e_{y_t} − π_t)·(e_{y_t'} − π_t')). Where embedding and output are tied it is the output's part of the gradient. It
+/// takes U²(|V| + d) multiplications and U·|V| probabilities of one pool, U its predicting places.
 /// </summary>
 internal static class HeadGram
 {
@@ -19,8 +19,8 @@ internal static class HeadGram
     /// <param name="probabilities_UV">π at these places</param>
     /// <param name="places">of the pool</param>
     /// <param name="whole">
-    /// whether the gradients are whole. If not, π_0 h_0ᵀ is left out, which the first place adds to all candidates' alike: differences are the same, with
-    /// fewer digits cancelled
+    /// whether the gradients are whole. If not, π_0 h_0ᵀ is left out, which the first place adds to all candidates' alike: differences are the same,
+    /// with fewer digits cancelled
     /// </param>
     public static double[] Of(Tensor hidden_Ud, Tensor probabilities_UV, PoolPlaces places, bool whole)
     {

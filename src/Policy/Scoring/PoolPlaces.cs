@@ -3,8 +3,8 @@ using MassDpo.Shared.Contracts;
 namespace MassDpo.Policy.Scoring;
 
 /// <summary>
-/// The response tokens of one pool, and which of its predicting places each comes from: place 0 is the prompt's last one, which predicts the first token of
-/// every response; then come each response's own, in order, as <see cref="Model.PackedBatch"/> lays them out.
+/// The response tokens of one pool, and which of its predicting places each comes from: place 0 is the prompt's last one, which predicts the first
+/// token of every response; then come each response's own, in order, as <see cref="Model.PackedBatch"/> lays them out.
 /// </summary>
 internal sealed class PoolPlaces
 {

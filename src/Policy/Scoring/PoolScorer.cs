@@ -16,7 +16,9 @@ public sealed record PoolScores(int[] Start, float[] Logps, float[]? Features, i
     /// <summary>The candidates of one pool.</summary>
     public ReadOnlySpan<float> LogpsOf(int pool) => Logps.AsSpan(Start[pool], Start[pool + 1] - Start[pool]);
 
-    /// <summary>Inner products of the candidates' features, pool by pool, where these are too large to be written down: see <see cref="HeadGram"/>.</summary>
+    /// <summary>
+    /// Inner products of the candidates' features, pool by pool, where these are too large to be written down: see <see cref="HeadGram"/>.
+    /// </summary>
     public double[][]? Grams { get; init; }
 
     /// <summary>Their features, row-major; the chosen one's row comes first.</summary>

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace MassDpo.Policy.Scoring;
 
 /// <summary>
-/// The gradient of log π(y|x) with respect to the last hidden states, Σ_t (W_{y_t} − E_{π_t}[W]), the term of the first token included: what has to be known
-/// where features are made unit length. <see cref="PoolScorer"/> leaves that term out.
+/// The gradient of log π(y|x) with respect to the last hidden states, Σ_t (W_{y_t} − E_{π_t}[W]), the term of the first token included: what has to
+/// be known where features are made unit length. <see cref="PoolScorer"/> leaves that term out.
 /// </summary>
 internal static class WholeOutputFeatures
 {

@@ -38,8 +38,8 @@ public readonly ref struct Pool
     /// </summary>
     /// <param name="z">n numbers z_j = β(Δ_j − Δ_w)</param>
     /// <param name="gram">
-    /// n×n, row by row: ⟨u_i, u_j⟩, symmetric and positive semidefinite up to rounding; <see cref="DifferenceGram"/> makes it of the inner products of
-    /// the candidates' own features
+    /// n×n, row by row: ⟨u_i, u_j⟩, symmetric and positive semidefinite up to rounding; <see cref="DifferenceGram"/> makes it of the inner products
+    /// of the candidates' own features
     /// </param>
     /// <exception cref="ArgumentException">the lengths do not agree</exception>
     public static Pool OfGram(ReadOnlySpan<double> z, ReadOnlySpan<double> gram)

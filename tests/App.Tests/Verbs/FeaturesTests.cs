@@ -49,9 +49,11 @@ public sealed class FeaturesTests : IDisposable
     [InlineData("exact", "head", "on", "head, unit length")]
     [InlineData("mass", "output", "on", "output, unit length")]
     [InlineData("mass", "hidden", "off", "hidden")]
-    public async Task A_run_tells_its_features_in_every_event_and_is_replayed_bit_for_bit(string selector, string features, string normalize, string told)
+    public async Task A_run_tells_its_features_in_every_event_and_is_replayed_bit_for_bit(string selector, string features, string normalize,
+        string told)
     {
-        var (output, called) = await Run("--selector", selector, "--features", features, "--set", $"selection.normalize={normalize}", "--passes", "2", "--selectors", "2");
+        var (output, called) = await Run("--selector", selector, "--features", features, "--set", $"selection.normalize={normalize}", "--passes", "2",
+            "--selectors", "2");
         var events = RunLog.Events(Path.Combine(output, "selections.jsonl")).Select(read => read.Event).ToList();
         Assert.Equal(2 * Records, events.Count);
         Assert.All(events, e =>
@@ -63,7 +65,8 @@ public sealed class FeaturesTests : IDisposable
         Assert.Equal(features == "hidden", called.Error.Contains("nothing to do with the gradient"));
         var again = _folder["again"];
         Assert.Contains("bit for bit the one in", (await Called.Well("replay", output, "--output", again)).Out);
-        Assert.Equal(File.ReadAllBytes(Path.Combine(output, "policy", "model.safetensors")), File.ReadAllBytes(Path.Combine(again, "model.safetensors")));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(output, "policy", "model.safetensors")),
+            File.ReadAllBytes(Path.Combine(again, "model.safetensors")));
     }
 
     [Fact]
@@ -73,7 +76,8 @@ public sealed class FeaturesTests : IDisposable
         foreach (var features in new[] { "output", "head", "hidden" })
         {
             var (output, _) = await Run("--features", features);
-            picks.Add(string.Join(';', RunLog.Events(Path.Combine(output, "selections.jsonl")).Select(read => string.Join(',', read.Event.Picks.Select(pick => pick.Index)))));
+            picks.Add(string.Join(';', RunLog.Events(Path.Combine(output, "selections.jsonl"))
+                .Select(read => string.Join(',', read.Event.Picks.Select(pick => pick.Index)))));
         }
         Assert.Distinct(picks);
     }
@@ -118,7 +122,8 @@ public sealed class FeaturesTests : IDisposable
 
     [Fact]
     public async Task A_loss_of_pairs_with_several_negatives_ends_with_2_and_the_remedy() =>
-        await Called.Refused(2, Words(_folder["none"], "--set", "learner.loss=hinge"), "learner.loss", "selection.negatives = 2", "set selection.negatives = 1");
+        await Called.Refused(2, Words(_folder["none"], "--set", "learner.loss=hinge"),
+            "learner.loss", "selection.negatives = 2", "set selection.negatives = 1");
 
     public void Dispose() => _folder.Dispose();
 

@@ -41,7 +41,8 @@ public sealed class PreferenceLossTests
     public void A_pair_that_is_far_enough_apart_is_learnt_for_the_hinge_and_too_far_for_ipo()
     {
         double[] far = [10, -10];
-        Assert.Equal((0.0, 0.0), (LossAndGradient(PreferenceLoss.Hinge, far, [1, 1]).Value, LossAndGradient(PreferenceLoss.Hinge, far, [1, 1]).Gradient[0]));
+        var (value, gradient) = LossAndGradient(PreferenceLoss.Hinge, far, [1, 1]);
+        Assert.Equal([0, 0, 0], [value, .. gradient]);
         Assert.True(LossAndGradient(PreferenceLoss.Ipo, far, [1, 1]).Gradient[0] > 0);
         Assert.Equal(0, LossAndGradient(PreferenceLoss.Ipo, [1 / (2 * Beta), 0], [1, 1]).Value, 1e-24);
     }
@@ -60,7 +61,8 @@ public sealed class PreferenceLossTests
     public void A_trainer_makes_the_loss_smaller_that_it_is_told_to(PreferenceLoss loss)
     {
         using var made = new TrainedBatch(longestResponse: 4);
-        var options = new TrainerOptions(TrainedBatch.Beta, new LearningRateSchedule(1e-3, ScheduleShape.Constant, 0, 0, 1), new AdamOptions(0.9, 0.999, 1e-8, 0, 0), 3);
+        var options = new TrainerOptions(TrainedBatch.Beta, new LearningRateSchedule(1e-3, ScheduleShape.Constant, 0, 0, 1),
+            new AdamOptions(0.9, 0.999, 1e-8, 0, 0), MicroBatch: 3);
         using var trainer = new PolicyTrainer(made.Model, made.Start, options with { Loss = loss });
         // An empty slot, and micro-batches.
         Selection?[] batch = [null, .. made.Selections(7, seed: 5, negatives: _ => 1)];
@@ -91,7 +93,8 @@ public sealed class PreferenceLossTests
     {
         using var scope = NewDisposeScope();
         var leaf = tensor(ratios, [1, 2], dtype: ScalarType.Float64).requires_grad_();
-        var (losses, _) = PreferenceLosses.Of(loss, Beta, leaf, tensor(lengths, [1, 2], dtype: ScalarType.Float64), zeros(1, 1, dtype: ScalarType.Float64));
+        var (losses, _) = PreferenceLosses.Of(loss, Beta, leaf, tensor(lengths, [1, 2], dtype: ScalarType.Float64),
+            zeros(1, 1, dtype: ScalarType.Float64));
         losses.sum().backward();
         return (losses.item<double>(), leaf.grad!.data<double>().ToArray());
     }

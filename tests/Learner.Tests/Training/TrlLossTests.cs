@@ -48,10 +48,11 @@ public sealed class TrlLossTests
     }
 
     // Without label smoothing, another divergence, or tails weighted less.
-    private static bool IsPlain(JsonElement golden, string name) =>
-        golden.GetProperty("loss_type").GetString() == name && golden.EnumerateObject().All(field => field.Name is "loss_type" or "beta" or "mean_loss" or "grad_token_logps" or "metrics");
+    private static bool IsPlain(JsonElement golden, string name) => golden.GetProperty("loss_type").GetString() == name
+        && golden.EnumerateObject().All(field => field.Name is "loss_type" or "beta" or "mean_loss" or "grad_token_logps" or "metrics");
 
     // Chosen and rejected of each pair in turn.
-    private static double[][] Pairs(JsonElement json) => [.. json.GetProperty("chosen").EnumerateArray().Zip(json.GetProperty("rejected").EnumerateArray())
+    private static double[][] Pairs(JsonElement json) => [.. json.GetProperty("chosen").EnumerateArray()
+        .Zip(json.GetProperty("rejected").EnumerateArray())
         .SelectMany(pair => new[] { pair.First, pair.Second }).Select(tokens => tokens.EnumerateArray().Select(x => x.GetDouble()).ToArray())];
 }

@@ -178,7 +178,8 @@ public sealed class FeatureScorerTests
 
     private static double[] UnitLength(double[] x) => [.. x.Select(value => value / Math.Sqrt(x.Sum(each => each * each)))];
 
-    private static double[][] Differences(double[][] features) => [.. features.Skip(1).Select(row => row.Zip(features[0], (x, w) => x - w).ToArray())];
+    private static double[][] Differences(double[][] features) =>
+        [.. features.Skip(1).Select(row => row.Zip(features[0], (x, w) => x - w).ToArray())];
 
     private static double[] Differences(double[] gram, int size) => [.. from i in Enumerable.Range(1, size - 1)
                                                                         from j in Enumerable.Range(1, size - 1)

@@ -4,12 +4,13 @@ using MassDpo.Shared.Numerics;
 namespace MassDpo.Selection.Tests.Kernels;
 
 /// <summary>
-/// Pools that are hard on a kernel, by number: the same everywhere and without a test framework, so that bench/Selection.Bench runs the same ones. One
-/// in four is given by inner products.
+/// Pools that are hard on a kernel, by number: the same everywhere and without a test framework, so that bench/Selection.Bench runs the same ones.
+/// One in four is given by inner products.
 /// </summary>
 public sealed class HardPools
 {
-    private static readonly string[] Kinds = ["near-singular", "identical", "huge numbers", "tiny numbers", "many candidates", "one or two candidates"];
+    private static readonly string[] Kinds =
+        ["near-singular", "identical", "huge numbers", "tiny numbers", "many candidates", "one or two candidates"];
 
     private readonly Workspace _workspace = new();
     private double[] _z = [];
@@ -72,7 +73,8 @@ public sealed class HardPools
         var result = Select(objective, asGram, d);
         Allocated += GC.GetAllocatedBytesForCurrentThread() - before;
         var picks = result.Picks.ToArray();
-        var numbers = picks.SelectMany(pick => new[] { pick.Gain, pick.RunnerUpGain }).Append(result.Information).Append(result.Bound).Append(result.Ridge).Append(result.Trace);
+        double?[] numbers =
+            [.. picks.SelectMany(pick => new[] { pick.Gain, pick.RunnerUpGain }), result.Information, result.Bound, result.Ridge, result.Trace];
         if (numbers.Any(x => x is { } value && !double.IsFinite(value)))
             return $"{objective}: a number is not finite";
         var count = Math.Min(_options.Negatives, _z.Length);
@@ -87,15 +89,18 @@ public sealed class HardPools
 
     private string? Differs(Objective objective, bool asGram, double[][] u, double[][] gram, Pick[] picks, double ridge)
     {
-        var reference = asGram ? GreedyReference.GreedyOfGram(objective, _z, gram, _options) : GreedyReference.Greedy(objective, _z, u, _options);
+        var reference = asGram
+            ? GreedyReference.GreedyOfGram(objective, _z, gram, _options)
+            : GreedyReference.Greedy(objective, _z, u, _options);
         for (var i = 0; i < picks.Length; i++)
         {
             var (expected, actual) = (reference[i], picks[i]);
-            var allowed = 1e-9 * Math.Max(1, expected.Gain!.Value) + Rounding(objective, asGram, gram, ridge, [.. reference.Take(i + 1).Select(pick => pick.Index), actual.Index]);
+            int[] subset = [.. reference.Take(i + 1).Select(pick => pick.Index), actual.Index];
+            var allowed = 1e-9 * Math.Max(1, expected.Gain!.Value) + Rounding(objective, asGram, gram, ridge, subset);
             var difference = Math.Abs(expected.Gain.Value - actual.Gain!.Value);
             WorstGain = Math.Max(WorstGain, difference / allowed);
             if (difference > allowed)
-                return $"{objective}, step {i}: gain {actual.Gain:r} of {actual.Index} instead of {expected.Gain:r} of {expected.Index}, allowed {allowed:g3}";
+                return $"{objective} {i}: gain {actual.Gain:r} of {actual.Index}, not {expected.Gain:r} of {expected.Index}; allowed {allowed:g3}";
             // A tie within rounding may be broken either way; from there on the two have different subsets.
             if (actual.Index != expected.Index)
                 break;
