@@ -125,6 +125,16 @@ public sealed class FeaturesTests : IDisposable
         await Called.Refused(2, Words(_folder["none"], "--set", "learner.loss=hinge"),
             "learner.loss", "selection.negatives = 2", "set selection.negatives = 1");
 
+    [Theory]
+    [InlineData("learner.loss", "learner.loss=ipo", "selection.negatives=1")]
+    [InlineData("selection.features", "selection.features=hidden", "selection.negatives=1")]
+    public async Task The_demo_refuses_what_its_songs_and_whole_pools_cannot_have(string key, params string[] assignments)
+    {
+        var output = _folder["demo"];
+        await Called.Refused(2, ["demo", "--output", output, .. assignments.SelectMany(each => new[] { "--set", each })], key);
+        Assert.False(Directory.Exists(output));
+    }
+
     public void Dispose() => _folder.Dispose();
 
     private async Task<(string Output, Called Called)> Run(params string[] more)
