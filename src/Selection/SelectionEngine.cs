@@ -28,6 +28,7 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
     private double[] _z = [];
     private double[] _p = [];
     private float[] _differences = [];
+    private double[] _gram = [];
 
     /// <summary>Computes a block. A failure that belongs to records is told per record; any other is thrown.</summary>
     public BlockOutcome Select(PoolBlock block, SnapshotLease policy, string selector)
@@ -72,7 +73,9 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
             : new BlockOutcome(new SelectionBlock(block.Block, selector, policy.Version, selections), []);
     }
 
-    private PoolScores Score(PolicyWeights weights, IReadOnlyList<EncodedPool> pools) => scorer.Score(weights, pools, options.Method.NeedsFeatures());
+    private PoolScores Score(PolicyWeights weights, IReadOnlyList<EncodedPool> pools) => options.Method.NeedsFeatures()
+        ? scorer.Score(weights, pools, options.Features)
+        : scorer.Score(weights, pools, outputFeatures: false);
 
     // Which records cannot be scored even alone. None: the failure is not theirs.
     private List<(int Index, string Reason)> WhoFails(PolicyWeights weights, IReadOnlyList<CandidatePool?> pools, Exception whole)
@@ -131,6 +134,7 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
     private Shared.Contracts.Selection Select(CandidatePool pool, long slot, long batch, PolicyWeights weights, SnapshotLease policy, PoolScores? scores, int row,
         float[] packed, SelectionTiming timing, string selector)
     {
+        CheckFeatures(pool.Tokens);
         var logps = scores is null ? [] : scores.LogpsOf(row);
         var reference = scores is null ? null : packed;
         var negatives = pool.Tokens.Candidates - 1;
@@ -166,7 +170,7 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
             Beta = options.Kernel.Beta,
             Rho = options.Method.NeedsFeatures() && options.Kernel.AbsoluteRidge is null ? options.Kernel.Ridge : null,
             Gamma = ridge,
-            Features = options.Method.NeedsFeatures() ? "output" : null,
+            Features = options.Method.NeedsFeatures() ? options.Features.Name : null,
             Candidates = Candidates(pool, logps, reference, picks, trained),
             Picks = told,
             Information = information,
@@ -184,7 +188,9 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
 
     private SelectionResult Choose(PoolScores? scores, int row, int negatives, long slot)
     {
-        if (scores?.Features is not null)
+        if (scores?.Grams is { } grams)
+            ComputeDifferences(grams[row], negatives);
+        else if (scores?.Features is not null)
             ComputeDifferences(scores.FeaturesOf(row), scores.FeatureSize, negatives);
         switch (options.Method)
         {
@@ -204,6 +210,8 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
 
     private Pool PoolOf(int negatives)
     {
+        if (options.Features.Kind == FeatureKind.Head)
+            return Pool.OfGram(_z.AsSpan(0, negatives), _gram.AsSpan(0, negatives * negatives));
         var size = scorer.FeatureSize;
         return new Pool(_z.AsSpan(0, negatives), _differences.AsSpan(0, negatives * size), size);
     }
@@ -238,6 +246,21 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
         var chosen = features[..size];
         for (var j = 0; j < negatives; j++)
             System.Numerics.Tensors.TensorPrimitives.Subtract(features.Slice((j + 1) * size, size), chosen, _differences.AsSpan(j * size, size));
+    }
+
+    private void ComputeDifferences(double[] gram, int negatives)
+    {
+        Grow(ref _gram, negatives * negatives);
+        DifferenceGram.Of(gram, negatives + 1, _gram.AsSpan(0, negatives * negatives));
+    }
+
+    // One token is predicted from the prompt's last place whichever it is: all u_j would be 0.
+    private void CheckFeatures(EncodedPool pool)
+    {
+        if (options.Method.NeedsFeatures() && options.Features.Kind == FeatureKind.Hidden
+            && Array.TrueForAll(pool.Responses, response => response.Length == 1))
+            throw new RefusedPoolException("every response has one token, and the hidden state before it is the same for all: features 'hidden' "
+                + "cannot tell them apart; set selection.features = output");
     }
 
     private ReadOnlySpan<double> Zeros(int count)

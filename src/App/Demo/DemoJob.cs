@@ -4,6 +4,8 @@ using MassDpo.App.Running;
 using MassDpo.App.Sft;
 using MassDpo.App.Verbs;
 using MassDpo.Ingest.Sources;
+using MassDpo.Learner.Training;
+using MassDpo.Policy.Scoring;
 using MassDpo.Selection;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Settings;
@@ -52,6 +54,10 @@ internal static class DemoJob
         var (records, heldOut, noise) = DemoOptions.From(settings);
         var (sft, evaluation) = (SftJobOptions.From(settings), EvalVerb.Options(settings));
         var options = RunOptions.From(settings);
+        if (options.Trainer.Loss.IsOfPairs())
+            throw settings.Outside("learner.loss", options.Trainer.Loss.Name(), "the demo trains on whole pools too: leave it at pl");
+        if (options.Selection.Features.Kind == FeatureKind.Hidden)
+            throw settings.Outside("selection.features", "hidden", "the demo's songs have one token each, which it cannot tell apart: leave it at output");
         Prepare(request.Output);
         var (stream, test, start) = (Path.Combine(request.Output, "stream.jsonl"), Path.Combine(request.Output, "held-out.jsonl"), Path.Combine(request.Output, "start"));
         say($"Making a stream of {records:N0} preferences and {heldOut:N0} held-out ones …");

@@ -47,6 +47,8 @@ public sealed class RunJob(RunRequest request, ILogger logger)
         using var policy = LoadedPolicy.Load(request.Policy);
         using var directory = RunDirectory.Open(request.Output, PhysicalFiles.Instance);
         CheckPlaceOfResult(directory);
+        foreach (var warning in options.Warnings)
+            logger.LogWarning("{Warning}", warning);
         await using var source = open();
         var (evaluation, reference) = await LoadEvaluationAsync(policy, stop);
         var before = evaluation is null ? null : Evaluator.Measure(policy, policy.Weights, evaluation, reference, request.EvaluationOptions);

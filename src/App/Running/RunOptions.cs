@@ -3,6 +3,7 @@ using MassDpo.Learner.Checkpoints;
 using MassDpo.Learner.Slots;
 using MassDpo.Learner.Training;
 using MassDpo.Policy.Encoding;
+using MassDpo.Policy.Scoring;
 using MassDpo.Selection;
 using MassDpo.Selection.Kernels;
 using MassDpo.Shared.Settings;
@@ -31,6 +32,12 @@ public sealed record RunOptions
     /// <summary>Every effective setting as text, for reports.</summary>
     public required IReadOnlyDictionary<string, string> Settings { get; init; }
 
+    /// <summary>What whoever set this should hear, one sentence each.</summary>
+    public IReadOnlyList<string> Warnings => Selection.Method.NeedsFeatures() && Selection.Features.Kind == FeatureKind.Hidden
+        ? ["selection.features = hidden: on text these features have nothing to do with the gradient, and picks are little better than random ones; "
+            + "see docs/selection.md"]
+        : [];
+
     /// <summary>Records that an intake holds: what may be granted, and one batch ahead.</summary>
     public int Window => (Slots.MaxStaleness + 2) * Slots.BatchSize;
 
@@ -45,16 +52,24 @@ public sealed record RunOptions
         if ((staleness + 2L) * batch > int.MaxValue)
             throw settings.Outside("slots.max-staleness", $"{staleness} with batches of {batch}", "lower it or learner.batch: (max-staleness + 2) · batch records are held");
         var maxRecordBytes = (int)settings.Size("ingest.max-record-bytes", 1024, 1 << 30);
-        settings.Choice("selection.features", new Dictionary<string, string> { ["output"] = "output" });
+        var kinds = Enum.GetValues<FeatureKind>().ToDictionary(kind => kind.ToString().ToLowerInvariant());
+        var features = new FeatureForm(settings.Choice("selection.features", kinds), settings.Flag("selection.normalize"));
+        var method = settings.Choice("selection.method", Enum.GetValues<SelectionMethod>().ToDictionary(method => method.Name()));
+        var negatives = settings.Integer("selection.negatives", 1, 1 << 16);
+        var loss = settings.Choice("learner.loss", Enum.GetValues<PreferenceLoss>().ToDictionary(loss => loss.Name()));
+        if (loss.IsOfPairs() && (negatives > 1 || method == SelectionMethod.All))
+            throw settings.Outside("learner.loss",
+                $"{loss.Name()} with {(method == SelectionMethod.All ? "selection.method = all" : $"selection.negatives = {negatives}")}",
+                "it compares the chosen response with one other: set selection.negatives = 1 and a method that keeps one, or learner.loss = pl");
         return new RunOptions
         {
             Duplicates = settings.Choice("ingest.duplicates", new Dictionary<string, Duplicates> { ["drop"] = Duplicates.Drop, ["keep"] = Duplicates.Keep }),
             Files = new FileSourceOptions(Order(settings), seed, settings.Integer("ingest.passes", 1), settings.Long("ingest.max-records", 0), maxRecordBytes),
             Selection = new SelectionOptions(
-                settings.Choice("selection.method", Enum.GetValues<SelectionMethod>().ToDictionary(method => method.Name())),
+                method,
                 new KernelOptions
                 {
-                    Negatives = settings.Integer("selection.negatives", 1, 1 << 16),
+                    Negatives = negatives,
                     Beta = beta,
                     Ridge = settings.Number("selection.ridge", 1e-9, 1e3),
                     ZCap = settings.Number("selection.z-cap", -30, 30) is var cap and < 30 ? cap : null,
@@ -63,13 +78,13 @@ public sealed record RunOptions
                 seed,
                 settings.Number("metrics.sample", 0, 1),
                 settings.Flag("selection.effective-rank"),
-                settings.Flag("selection.include-meta")),
+                settings.Flag("selection.include-meta")) { Features = features },
             Selectors = settings.Integer("selection.selectors", 1, 1024),
             ReferenceCacheBytes = settings.Size("selection.reference-cache", 0, 1L << 40),
             Slots = new SlotOptions(batch, Math.Min(batch, settings.Integer("selection.block", 1, 1 << 16)), staleness,
                 settings.Integer("slots.max-attempts", 1, 1000), settings.Duration("slots.lease", TimeSpan.FromSeconds(1), LongestSpan)),
             Trainer = new TrainerOptions(beta, Schedule(settings), Adam(settings, "learner", settings.Number("learner.adam-epsilon", 1e-30, 1)),
-                settings.Integer("learner.micro-batch", 0, 1 << 20)),
+                settings.Integer("learner.micro-batch", 0, 1 << 20)) { Loss = loss },
             CheckpointUpdates = settings.Integer("checkpoint.updates", 1),
             CheckpointsKept = settings.Integer("checkpoint.keep", 2, 1_000_000),
             MetricsWindow = settings.Integer("metrics.window", 1, 100_000_000),

@@ -38,7 +38,7 @@ internal static class RunReport
             ["seconds"] = Math.Round(counts.Seconds, 3),
             ["records_per_s"] = seconds > 0 ? Math.Round((counts.Applied - start.Applied) / seconds, 1) : 0,
             ["lag"] = new JsonObject { ["p50"] = Quantile(outcome.Lags, 0.5), ["p95"] = Quantile(outcome.Lags, 0.95), ["max"] = Quantile(outcome.Lags, 1) },
-            ["notes"] = new JsonArray([.. outcome.Notes.Select(note => (JsonNode)note)]),
+            ["notes"] = new JsonArray([.. options.Warnings.Concat(outcome.Notes).Select(note => (JsonNode)note)]),
             ["settings"] = Settings(options.Settings),
             ["build"] = Build,
             ["device"] = "cpu",

@@ -9,7 +9,11 @@ namespace MassDpo.Learner.Training;
 /// <param name="Schedule">of the learning rate</param>
 /// <param name="Adam">the optimiser's numbers</param>
 /// <param name="MicroBatch">slots computed together; gradients of a batch's micro-batches add up. 0: the whole batch</param>
-public sealed record TrainerOptions(double Beta, LearningRateSchedule Schedule, AdamOptions Adam, int MicroBatch);
+public sealed record TrainerOptions(double Beta, LearningRateSchedule Schedule, AdamOptions Adam, int MicroBatch)
+{
+    /// <summary>What is made smaller.</summary>
+    public PreferenceLoss Loss { get; init; }
+}
 
 /// <summary>What an update did.</summary>
 /// <param name="Loss">mean over the records trained on; null where there was none, so that nothing changed</param>
@@ -178,6 +182,7 @@ public sealed class PolicyTrainer : IDisposable
         using var packed = PackedBatch.Of([.. part.Select(selection => selection is null ? Masked : selection.Pool.Tokens.Of(selection.Picks))]);
         var most = part.Max(selection => selection?.Picks.Length ?? 1);
         var reference = new float[packed.Candidates];
+        var lengths = new float[part.Count * (most + 1)];
         var order = new long[part.Count * (most + 1)];
         var bias = new float[part.Count * most];
         for (var n = 0; n < part.Count; n++)
@@ -185,14 +190,20 @@ public sealed class PolicyTrainer : IDisposable
             part[n]?.ReferenceLogps.CopyTo(reference, packed.CandidateStart[n]);
             var count = packed.CandidateStart[n + 1] - packed.CandidateStart[n];
             for (var i = 0; i <= most; i++)
-                order[n * (most + 1) + i] = packed.CandidateStart[n] + (i < count ? i : 0);
+            {
+                var candidate = i < count ? i : 0;
+                order[n * (most + 1) + i] = packed.CandidateStart[n] + candidate;
+                lengths[n * (most + 1) + i] = part[n] is { } selection
+                    ? selection.Pool.Tokens.Responses[candidate == 0 ? 0 : selection.Picks[candidate - 1]].Length
+                    : 1;
+            }
             bias.AsSpan(n * most + count - 1, most - count + 1).Fill(float.NegativeInfinity);
         }
         var logps_C = _model.Logps(Weights, packed);
-        var rewards = ((logps_C - tensor(reference, dtype: ScalarType.Float32)) * _options.Beta)
-            .index_select(0, tensor(order, dtype: ScalarType.Int64)).view(part.Count, most + 1);
-        var z_NK = rewards.narrow(1, 1, most) - rewards.narrow(1, 0, 1) + tensor(bias, [part.Count, most], dtype: ScalarType.Float32);
-        var losses_N = PlackettLuceLoss.Of(z_NK);
+        var ratios_NK1 = (logps_C - tensor(reference, dtype: ScalarType.Float32)).index_select(0, tensor(order, dtype: ScalarType.Int64))
+            .view(part.Count, most + 1);
+        var (losses_N, z_NK) = PreferenceLosses.Of(_options.Loss, _options.Beta, ratios_NK1,
+            tensor(lengths, [part.Count, most + 1], dtype: ScalarType.Float32), tensor(bias, [part.Count, most], dtype: ScalarType.Float32));
         return (losses_N.MoveToOuterDisposeScope(), z_NK.data<float>().ToArray(), logps_C.data<float>().ToArray());
     }
 

@@ -17,6 +17,11 @@ public sealed record PoolScores(int[] Start, float[] Logps, float[]? Features, i
     /// <summary>The candidates of one pool.</summary>
     public ReadOnlySpan<float> LogpsOf(int pool) => Logps.AsSpan(Start[pool], Start[pool + 1] - Start[pool]);
 
+    /// <summary>
+    /// Inner products of the candidates' features, pool by pool, where these are too large to be written down: see <see cref="HeadGram"/>.
+    /// </summary>
+    public double[][]? Grams { get; init; }
+
     /// <summary>Their features, row-major; the chosen one's row comes first.</summary>
     public ReadOnlySpan<float> FeaturesOf(int pool) => Features.AsSpan(Start[pool] * FeatureSize, (Start[pool + 1] - Start[pool]) * FeatureSize);
 }
@@ -29,6 +34,8 @@ public sealed record PoolScores(int[] Start, float[] Logps, float[]? Features, i
 /// <param name="tensorOperationsOnly">leaves native/fused out: the readable reference that it is held against</param>
 public sealed class PoolScorer(LlamaModel model, bool tensorOperationsOnly = false)
 {
+    internal LlamaModel Model => model;
+
     /// <summary>d: numbers in a candidate's feature vector.</summary>
     public int FeatureSize => model.Config.HiddenSize;
 

@@ -15,7 +15,9 @@ internal static class Dots
     /// <summary>⟨u_j, u_j⟩ for every j.</summary>
     public static void Norms(scoped Pool pool, Span<double> norms)
     {
-        if (pool.Doubles.IsEmpty)
+        if (pool.IsGram)
+            Diagonal(pool.Gram, norms);
+        else if (pool.Doubles.IsEmpty)
             Norms(pool.Singles, pool.Dimension, norms);
         else
             Norms(pool.Doubles, pool.Dimension, norms);
@@ -26,6 +28,13 @@ internal static class Dots
     /// <param name="row">n numbers and the padding, which gets finite ones</param>
     public static void Row(scoped Pool pool, int index, Span<double> feature, Span<double> row)
     {
+        if (pool.IsGram)
+        {
+            pool.Gram.Slice(index * pool.Count, pool.Count).CopyTo(row);
+            row[pool.Count..].Clear();
+            return;
+        }
+
         // The row that all others are multiplied with is widened once.
         Feature(pool, index, feature);
         if (pool.Doubles.IsEmpty)
@@ -35,12 +44,43 @@ internal static class Dots
     }
 
     /// <summary>u_index in float64.</summary>
+    /// <exception cref="ArgumentException">the pool has only inner products</exception>
     public static void Feature(scoped Pool pool, int index, Span<double> feature)
     {
+        if (pool.IsGram)
+            throw new ArgumentException("This needs a pool with features, not with their inner products.", nameof(pool));
         if (pool.Doubles.IsEmpty)
             TensorPrimitives.ConvertTruncating(pool.Singles.Slice(index * pool.Dimension, pool.Dimension), feature);
         else
             pool.Doubles.Slice(index * pool.Dimension, pool.Dimension).CopyTo(feature);
+    }
+
+    /// <summary>⟨u_i, u_l⟩ for all i, l of a subset.</summary>
+    /// <param name="matrix">k×k, written</param>
+    public static void Of(scoped Pool pool, ReadOnlySpan<int> subset, Span<double> matrix)
+    {
+        var (k, d) = (subset.Length, pool.Dimension);
+        if (pool.IsGram)
+        {
+            for (var i = 0; i < k; i++)
+                for (var l = 0; l < k; l++)
+                    matrix[i * k + l] = pool.Gram[subset[i] * pool.Count + subset[l]];
+            return;
+        }
+
+        var features = new double[k * d];
+        for (var i = 0; i < k; i++)
+            Feature(pool, subset[i], features.AsSpan(i * d, d));
+        for (var i = 0; i < k; i++)
+            for (var l = 0; l < k; l++)
+                matrix[i * k + l] = TensorPrimitives.Dot<double>(features.AsSpan(i * d, d), features.AsSpan(l * d, d));
+    }
+
+    // Rounding may leave a difference of equal candidates a square below 0.
+    private static void Diagonal(ReadOnlySpan<double> gram, Span<double> norms)
+    {
+        for (var j = 0; j < norms.Length; j++)
+            norms[j] = Math.Max(gram[j * norms.Length + j], 0);
     }
 
     private static void Norms<T>(ReadOnlySpan<T> features, int dimension, Span<double> norms) where T : struct

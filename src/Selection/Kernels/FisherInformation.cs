@@ -92,14 +92,8 @@ public static class FisherInformation
         var weighing = Weighing.Of(pool, options, workspace);
         if (weighing.NoInformation)
             return 0;
-        var (k, d) = (subset.Length, pool.Dimension);
-        var features = new double[k * d];
-        for (var i = 0; i < k; i++)
-            Dots.Feature(pool, subset[i], features.AsSpan(i * d, d));
-        var matrix = workspace.Values(k * k);
-        for (var i = 0; i < k; i++)
-            for (var l = 0; l < k; l++)
-                matrix[i * k + l] = TensorPrimitives.Dot<double>(features.AsSpan(i * d, d), features.AsSpan(l * d, d));
+        var matrix = workspace.Values(subset.Length * subset.Length);
+        Dots.Of(pool, subset, matrix);
         return OfGram(objective, matrix, subset, workspace.Weights(pool.Count), weighing, options);
     }
 
@@ -123,7 +117,7 @@ public static class FisherInformation
 
         var squares = 0.0;
         var feature = workspace.Features(d);
-        if (n <= d)
+        if (pool.IsGram || n <= d)
         {
             var row = workspace.Gram(Workspace.Padded(n));
             for (var i = 0; i < n; i++)

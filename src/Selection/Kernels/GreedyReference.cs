@@ -10,21 +10,46 @@ public static class GreedyReference
     /// <param name="u">n rows of d numbers</param>
     public static List<Pick> Greedy(Objective objective, double[] z, double[][] u, KernelOptions options)
     {
-        var n = z.Length;
+        var (weight, root) = Weigh(objective, z, [.. u.Select(row => row.Sum(x => x * x))], options);
+
+        // (β²/γ)√(w_i w_j)⟨u_i, u_j⟩, for mass divided by total²: K/γ.
+        var v = u.Select((row, j) => row.Select(x => (decimal)(x * root * Math.Sqrt(weight[j]))).ToArray()).ToArray();
+        return Greedy(objective, v.Select(a => v.Select(b => a.Zip(b, (x, y) => x * y).Sum()).ToArray()).ToArray(), weight, options);
+    }
+
+    /// <summary>The same of a pool that is given by inner products.</summary>
+    /// <param name="gram">n rows of n numbers ⟨u_i, u_j⟩</param>
+    public static List<Pick> GreedyOfGram(Objective objective, double[] z, double[][] gram, KernelOptions options)
+    {
+        var (weight, root) = Weigh(objective, z, [.. gram.Select((row, j) => Math.Max(row[j], 0))], options);
+
+        // A power of two takes the scale out of the numbers without rounding, so that decimal has its digits for what is left.
+        var exponent = root > 0 ? -Math.ILogB(root) : 0;
+        var scales = weight.Select(w => Exactly(Math.ScaleB(root, exponent) * Math.Sqrt(w))).ToArray();
+        return Greedy(objective, gram.Select((row, i) => row.Select((x, j) =>
+            root > 0 ? Exactly(Math.ScaleB(x, -2 * exponent)) * scales[i] * scales[j] : 0).ToArray()).ToArray(), weight, options);
+    }
+
+    // e^z, and what features are multiplied with besides √w.
+    private static (double[] Weight, double Root) Weigh(Objective objective, double[] z, double[] norms, KernelOptions options)
+    {
         var weight = z.Select(value => Math.Exp(Math.Clamp(value, -30, options.ZCap ?? 30))).ToArray();
         var total = 1 + weight.Sum();
         weight = weight.Select(w => Math.Min(w, (options.ProbabilityCap ?? 1) * total)).ToArray();
-        var trace = weight.Zip(u, (w, row) => options.Beta * options.Beta / total * (w / total) * row.Sum(x => x * x)).Sum();
-        var ridge = options.AbsoluteRidge ?? options.Ridge * trace / n;
+        var trace = weight.Zip(norms, (w, norm) => options.Beta * options.Beta / total * (w / total) * norm).Sum();
+        var ridge = options.AbsoluteRidge ?? options.Ridge * trace / z.Length;
+        return (weight, trace > 0 ? options.Beta / Math.Sqrt(ridge) / (objective == Objective.Mass ? total : 1) : 0);
+    }
 
-        // (β²/γ)√(w_i w_j)⟨u_i, u_j⟩, for mass divided by total²: K/γ.
-        var scale = trace > 0 ? options.Beta / Math.Sqrt(ridge) / (objective == Objective.Mass ? total : 1) : 0;
-        var v = u.Select((row, j) => row.Select(x => (decimal)(x * scale * Math.Sqrt(weight[j]))).ToArray()).ToArray();
-        var gram = v.Select(a => v.Select(b => a.Zip(b, (x, y) => x * y).Sum()).ToArray()).ToArray();
+    // Decimal takes 15 digits of a double at a time.
+    private static decimal Exactly(double x) => (decimal)x + (decimal)(x - (double)(decimal)x);
+
+    private static List<Pick> Greedy(Objective objective, decimal[][] gram, double[] weight, KernelOptions options)
+    {
         var (subset, picks, information) = (new List<int>(), new List<Pick>(), 0.0);
-        while (picks.Count < Math.Min(options.Negatives, n))
+        while (picks.Count < Math.Min(options.Negatives, gram.Length))
         {
-            var (best, value) = Enumerable.Range(0, n).Except(subset).Select(j => (j, Value(objective, gram, weight, [.. subset, j])))
+            var (best, value) = Enumerable.Range(0, gram.Length).Except(subset).Select(j => (j, Value(objective, gram, weight, [.. subset, j])))
                 .Aggregate((a, b) => b.Item2 > a.Item2 ? b : a);
             picks.Add(new Pick(best, value - information));
             subset.Add(best);

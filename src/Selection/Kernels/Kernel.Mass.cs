@@ -16,6 +16,7 @@ public static partial class Kernel
     /// <remarks>
     /// In sample space, with the incremental Cholesky factor of fast greedy MAP (arXiv 1709.05135): O(nkd + nk²), and only the k picked rows of the
     /// Gram matrix. The bound is min over the greedy prefixes S_i of f(S_i) + the k largest marginal gains at S_i; derived in docs/selection.md.
+    /// Of a pool given by inner products gains are good to some 1e-15 of its largest K_jj/γ; of features they are better.
     /// </remarks>
     /// <exception cref="RefusedPoolException">z or features NaN or infinite, or an absolute ridge below tr(K)·1e-15</exception>
     /// <exception cref="ArgumentException">the pool has no features</exception>
@@ -129,7 +130,8 @@ public static partial class Kernel
             // From here on row Count holds e for every candidate; at s itself it becomes L's diagonal.
             _rows[Count * _padded + s] = pivot;
             _picked[Count++] = s;
-            if (_largest > Cancellation)
+            // Inner products have no digits left that could come back.
+            if (_largest > Cancellation && !pool.IsGram)
                 for (var j = 0; j < _n; j++)
                     if (_diagonal[j] > Cancellation * (1 + _values[j]))
                         _values[j] = Recompute(pool, j);

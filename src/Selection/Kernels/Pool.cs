@@ -33,16 +33,41 @@ public readonly ref struct Pool
         Dimension = dimension;
     }
 
+    /// <summary>
+    /// A pool by the inner products of its features alone, where the features are too many numbers to be written down.
+    /// </summary>
+    /// <param name="z">n numbers z_j = β(Δ_j − Δ_w)</param>
+    /// <param name="gram">
+    /// n×n, row by row: ⟨u_i, u_j⟩, symmetric and positive semidefinite up to rounding; <see cref="DifferenceGram"/> makes it of the inner products
+    /// of the candidates' own features
+    /// </param>
+    /// <exception cref="ArgumentException">the lengths do not agree</exception>
+    public static Pool OfGram(ReadOnlySpan<double> z, ReadOnlySpan<double> gram)
+    {
+        if ((long)z.Length * z.Length != gram.Length)
+            throw new ArgumentException($"{z.Length} candidates have {(long)z.Length * z.Length} inner products, not {gram.Length}.", nameof(gram));
+        return new Pool(z) { Gram = gram, IsGram = true };
+    }
+
     public ReadOnlySpan<double> Z { get; }
 
     /// <summary>n, the size of the whole pool.</summary>
     public int Count => Z.Length;
 
-    /// <summary>d; 0 where the pool has no features.</summary>
+    /// <summary>d; 0 where the pool has no features, or only their inner products.</summary>
     public int Dimension { get; }
 
     internal ReadOnlySpan<float> Singles { get; }
     internal ReadOnlySpan<double> Doubles { get; }
+
+    /// <summary>n×n; empty unless <see cref="IsGram"/>.</summary>
+    internal ReadOnlySpan<double> Gram { get; private init; }
+
+    /// <summary>Whether the pool is given by inner products.</summary>
+    internal bool IsGram { get; private init; }
+
+    /// <summary>Whether a kernel that compares candidates can work on it.</summary>
+    internal bool HasInnerProducts => Dimension > 0 || IsGram;
 
     private static void Check(int count, int features, int dimension)
     {

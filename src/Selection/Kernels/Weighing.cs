@@ -25,7 +25,7 @@ internal readonly record struct Weighing(double Total, double Trace, double Ridg
     public static Weighing Of(scoped Pool pool, KernelOptions options, Workspace workspace)
     {
         var n = pool.Count;
-        if (n > 0 && pool.Dimension == 0)
+        if (n > 0 && !pool.HasInnerProducts)
             throw new ArgumentException("This kernel needs a pool with features.", nameof(pool));
         var padded = Workspace.Padded(n);
 
@@ -54,6 +54,11 @@ internal readonly record struct Weighing(double Total, double Trace, double Ridg
                 throw new RefusedPoolException($"Candidate {j} of the pool has a feature that is NaN, infinite or too large.", j);
             trace += weights[j] * norms[j];
         }
+
+        // Of features the norms bound all products; of inner products nothing does.
+        for (var i = 0; i < pool.Gram.Length; i++)
+            if (!(Math.Abs(pool.Gram[i]) <= LargestNorm))
+                throw new RefusedPoolException($"Candidate {i / n} of the pool has an inner product that is NaN, infinite or too large.", i / n);
 
         trace *= options.Beta * options.Beta / (total * total);
         var ridge = options.AbsoluteRidge ?? (n == 0 ? 0 : options.Ridge * trace / n);

@@ -67,7 +67,8 @@ public sealed partial class ReferenceSettingsTests
     [InlineData("ingest.max-records=-1")]
     [InlineData("selection.method=best")]
     [InlineData("selection.negatives=0")]
-    [InlineData("selection.features=hidden")]
+    [InlineData("selection.features=lora")]
+    [InlineData("selection.normalize=perhaps")]
     [InlineData("selection.ridge=0")]
     [InlineData("selection.z-cap=31")]
     [InlineData("selection.probability-cap=0")]
@@ -79,6 +80,7 @@ public sealed partial class ReferenceSettingsTests
     [InlineData("slots.max-attempts=0")]
     [InlineData("slots.lease=0s")]
     [InlineData("slots.lease=50 days")]
+    [InlineData("learner.loss=kto")]
     [InlineData("learner.beta=0")]
     [InlineData("learner.batch=0")]
     [InlineData("learner.micro-batch=-1")]
@@ -121,6 +123,8 @@ public sealed partial class ReferenceSettingsTests
 
     [Theory]
     [InlineData("learner.total-updates", "learner.schedule=cosine")]
+    [InlineData("learner.loss", "learner.loss=hinge")]
+    [InlineData("learner.loss", "learner.loss=ipo", "selection.negatives=1", "selection.method=all")]
     [InlineData("slots.max-staleness", "slots.max-staleness=10000", "learner.batch=1000000")]
     [InlineData("sft.heads", "sft.hidden=12", "sft.heads=4")]
     public void Values_that_do_not_go_together_are_refused_by_name(string key, params string[] assignments)

@@ -22,7 +22,8 @@ public sealed class CommandLineTests
         ["run"] = ([], new()
         {
             ["--data"] = "several values, required", ["--policy"] = Required, ["--output"] = Required, ["--eval"] = One, ["--continue-with-changes"] = Flag, ["--selector"] = One,
-            ["--negatives"] = One, ["--beta"] = One, ["--learning-rate"] = One, ["--batch"] = One, ["--passes"] = One, ["--shuffle"] = One, ["--max-records"] = One,
+            ["--features"] = One, ["--negatives"] = One, ["--beta"] = One, ["--learning-rate"] = One,
+            ["--batch"] = One, ["--passes"] = One, ["--shuffle"] = One, ["--max-records"] = One,
             ["--max-staleness"] = One, ["--selectors"] = One, ["--threads"] = One, ["--seed"] = One,
         }),
         ["eval"] = ([], new() { ["--data"] = "several values, required", ["--policy"] = Required, ["--reference"] = One, ["--json"] = Flag, ["--beta"] = One, ["--threads"] = One }),

@@ -27,15 +27,34 @@ public sealed class GoldenModelTests
         AssertRelative(Doubles(json.GetProperty("logits_last_token")), logits[^1], 1e-4);
         AssertRelative(Doubles(json.GetProperty("logits_sum_per_token")), [.. logits.Select(row => (float)row.Sum(x => (double)x))], 1e-4);
         var pool = new EncodedPool(Ints(json.GetProperty("prompt")), [.. json.GetProperty("candidates").EnumerateArray().Select(Ints)]);
-        var features = json.GetProperty("features").GetProperty("output").EnumerateArray().Select(Doubles).ToArray();
+        var features = json.GetProperty("features");
+        var output = Rows(features.GetProperty("output"));
         var d = config.HiddenSize;
         foreach (var scorer in new PoolScorer[] { new(model), new(model, tensorOperationsOnly: true) })
         {
             var scores = scorer.Score(weights, [pool], outputFeatures: true);
             AssertRelative(Doubles(json.GetProperty("candidate_logps")), scores.Logps, 1e-4);
-            for (var j = 1; j < features.Length; j++)
-                AssertRelative([.. features[j].Zip(features[0], (a, b) => a - b)], [.. Enumerable.Range(0, d).Select(i => scores.Features![j * d + i] - scores.Features[i])], 1e-4);
+            for (var j = 1; j < output.Length; j++)
+                AssertRelative([.. output[j].Zip(output[0], (a, b) => a - b)],
+                    [.. Enumerable.Range(0, d).Select(i => scores.Features![j * d + i] - scores.Features[i])], 1e-4);
         }
+        var whole = new PoolScorer(model).Score(weights, [pool], new FeatureForm(FeatureKind.Output, true));
+        AssertRelative([.. output.SelectMany(row => row.Select(x => x / Math.Sqrt(row.Sum(y => y * y))))], whole.Features!, 1e-4);
+        var hidden = new PoolScorer(model).Score(weights, [pool], new FeatureForm(FeatureKind.Hidden, false));
+        AssertRelative([.. Rows(features.GetProperty("hidden_mean")).SelectMany(row => row)], hidden.Features!, 1e-4);
+        AssertHeadGram(Rows(features.GetProperty("head_gram")), unitLength => new PoolScorer(model)
+            .Score(weights, [pool], new FeatureForm(FeatureKind.Head, unitLength)).Grams![0]);
+    }
+
+    // Cosines of whole gradients, and inner products of differences, which is what selection sees.
+    private static void AssertHeadGram(double[][] golden, Func<bool, double[]> gram)
+    {
+        var (size, plain) = (golden.Length, gram(false));
+        AssertRelative([.. golden.SelectMany((row, i) => row.Select((x, j) => x / Math.Sqrt(golden[i][i] * golden[j][j])))],
+            Array.ConvertAll(gram(true), x => (float)x), 1e-4);
+        var pairs = Enumerable.Range(1, size - 1).SelectMany(i => Enumerable.Range(1, size - 1).Select(j => (I: i, J: j))).ToArray();
+        AssertRelative([.. pairs.Select(p => golden[p.I][p.J] + golden[0][0] - golden[p.I][0] - golden[0][p.J])],
+            [.. pairs.Select(p => (float)(plain[p.I * size + p.J] + plain[0] - plain[p.I] - plain[p.J]))], 1e-4);
     }
 
     [SharedDataFact("data/models/stories260K")]
@@ -99,6 +118,8 @@ public sealed class GoldenModelTests
         var (_, logits) = LlamaModel.TokenLogps(weights, batch, model.Hidden(weights, batch));
         return [.. logits.data<float>().ToArray().Chunk(weights.Config.VocabularySize)];
     }
+
+    private static double[][] Rows(JsonElement json) => [.. json.EnumerateArray().Select(Doubles)];
 
     private static int[] Ints(JsonElement json) => [.. json.EnumerateArray().Select(x => x.GetInt32())];
 

@@ -1,0 +1,128 @@
+using System.Globalization;
+using MassDpo.App.Evaluation;
+using MassDpo.App.Running;
+using MassDpo.Policy.Scoring;
+using MassDpo.Selection.Kernels;
+using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Numerics;
+
+namespace MassDpo.Features.Bench;
+
+/// <summary>What the table is made of.</summary>
+/// <param name="Policy">directory</param>
+/// <param name="Data">file of records</param>
+/// <param name="Records">how many of them</param>
+/// <param name="Negatives">k of the picks</param>
+/// <param name="Block">records scored together when time is taken</param>
+internal sealed record TableRequest(string Policy, string Data, int Records, int Negatives, int Block);
+
+/// <summary>Compares every kind of features with the gradient of all parameters, at a policy that is its own reference: all z are 0.</summary>
+internal static class FeatureTable
+{
+    private const int Rounds = 9;
+
+    private static readonly FeatureForm[] Forms =
+    [
+        new(FeatureKind.Hidden, false), new(FeatureKind.Output, false), new(FeatureKind.Head, false),
+        new(FeatureKind.Hidden, true), new(FeatureKind.Output, true), new(FeatureKind.Head, true),
+    ];
+
+    public static async Task PrintAsync(TableRequest request, TextWriter output)
+    {
+        TorchSharp.torch.set_num_threads(1);
+        using var policy = LoadedPolicy.Load(request.Policy);
+        var reading = new EvaluationOptions(Beta: 1, request.Block, MaxRecordBytes: 1 << 24);
+        var data = await EvaluationData.LoadAsync([request.Data], policy.Encoder, reading, CancellationToken.None);
+        var pools = data.Pools.Select(pool => pool.Tokens).Where(pool => pool.Candidates > request.Negatives + 1).Take(request.Records).ToList();
+        if (pools.Count == 0)
+            throw new InvalidDataException($"{request.Data} has no record with more than {request.Negatives} negatives");
+        using var truth = new TrueGradients(policy.Model, policy.Weights);
+        var (agreements, random, workspace) = (Forms.ToDictionary(form => form, _ => new Agreement()), new Agreement(), new Workspace());
+        var options = new KernelOptions { Negatives = request.Negatives, Beta = 1 };
+        for (var i = 0; i < pools.Count; i++)
+        {
+            var expected = Differences(truth.Gram(pools[i]), pools[i].Candidates);
+            var picks = Picks(expected);
+            foreach (var form in Forms)
+            {
+                var gram = GramOf(policy, pools[i], form);
+                agreements[form].Add(expected, gram, picks, Picks(gram));
+            }
+            var draws = new StableRandom(1, i);
+            random.Add(picks, Indices(Kernel.Random(new Pool(new double[pools[i].Candidates - 1]), options, workspace, ref draws)));
+        }
+
+        var (alone, times) = Times(policy, pools, request.Block);
+        var (candidates, prompt) = (pools.Average(pool => pool.Candidates), pools.Average(pool => pool.Prompt.Length));
+        var response = pools.Average(pool => pool.Responses.Average(tokens => tokens.Length));
+        Print(output, $"{pools.Count:N0} records of {candidates:F1} candidates, {response:F1} tokens a response, {prompt:F1} a prompt; a policy of");
+        Print(output, $"{policy.Weights.Parameters:N0} parameters; k = {request.Negatives}, ρ = {options.Ridge}, one thread.\n");
+        output.Write("| features against the gradient of all parameters | correlation of cosines | of lengths ");
+        output.WriteLine("| Jaccard of mass picks with the truth's | CPU ms per record |");
+        output.WriteLine("|---|---|---|---|---|");
+        foreach (var (form, time) in Forms.Zip(times))
+        {
+            var (cosines, lengths, jaccard) = agreements[form].Means;
+            Print(output, $"| {form.Name} | {cosines:F2} | {lengths:F2} | {jaccard:F2} | {time - alone:F2} |");
+        }
+        Print(output, $"| none: random picks | | | {random.Means.Jaccard:F2} | |");
+        Print(output, $"\nMilliseconds are beyond the log-probabilities alone, which take {alone:F2}.");
+
+        int[] Picks(double[] gram) => Indices(Kernel.Mass(Pool.OfGram(new double[(int)Math.Sqrt(gram.Length)], gram), options, workspace));
+    }
+
+    private static int[] Indices(SelectionResult result)
+    {
+        var indices = new int[result.Picks.Length];
+        for (var i = 0; i < indices.Length; i++)
+            indices[i] = result.Picks[i].Index;
+        return indices;
+    }
+
+    private static double[] GramOf(LoadedPolicy policy, EncodedPool pool, FeatureForm form)
+    {
+        var scores = policy.Scorer.Score(policy.Weights, [pool], form);
+        if (scores.Grams is { } grams)
+            return Differences(grams[0], pool.Candidates);
+        var d = scores.FeatureSize;
+        var gram = new double[pool.Candidates * pool.Candidates];
+        for (var i = 0; i < pool.Candidates; i++)
+            for (var j = 0; j < pool.Candidates; j++)
+                for (var a = 0; a < d; a++)
+                    gram[i * pool.Candidates + j] += (double)scores.Features![i * d + a] * scores.Features[j * d + a];
+        return Differences(gram, pool.Candidates);
+    }
+
+    private static double[] Differences(double[] gram, int candidates)
+    {
+        var differences = new double[(candidates - 1) * (candidates - 1)];
+        DifferenceGram.Of(gram, candidates, differences);
+        return differences;
+    }
+
+    // Medians over rounds, in each of which every form has its turn, so that all see the same machine: of log-probs alone, and with each form.
+    // Processor time, as others may use the machine too.
+    private static (double Alone, double[] Forms) Times(LoadedPolicy policy, List<EncodedPool> pools, int block)
+    {
+        var blocks = pools.Take(8 * block).Chunk(block).ToList();
+        var records = blocks.Sum(each => each.Length);
+        FeatureForm?[] turns = [null, .. Forms];
+        var taken = turns.Select(_ => new List<double>()).ToArray();
+        for (var round = 0; round <= Rounds; round++)
+            for (var turn = 0; turn < turns.Length; turn++)
+            {
+                var begin = Environment.CpuUsage.TotalTime;
+                foreach (var each in blocks)
+                    _ = turns[turn] is { } form
+                        ? policy.Scorer.Score(policy.Weights, each, form)
+                        : policy.Scorer.Score(policy.Weights, each, outputFeatures: false);
+                // The first round only warms up.
+                if (round > 0)
+                    taken[turn].Add((Environment.CpuUsage.TotalTime - begin).TotalMilliseconds / records);
+            }
+        var medians = taken.Select(times => times.Order().ElementAt(Rounds / 2)).ToArray();
+        return (medians[0], medians[1..]);
+    }
+
+    private static void Print(TextWriter output, FormattableString line) => output.WriteLine(line.ToString(CultureInfo.InvariantCulture));
+}

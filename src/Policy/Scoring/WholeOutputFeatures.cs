@@ -1,0 +1,24 @@
+using static TorchSharp.torch;
+
+namespace MassDpo.Policy.Scoring;
+
+/// <summary>
+/// The gradient of log π(y|x) with respect to the last hidden states, Σ_t (W_{y_t} − E_{π_t}[W]), the term of the first token included: what has to
+/// be known where features are made unit length. <see cref="PoolScorer"/> leaves that term out.
+/// </summary>
+internal static class WholeOutputFeatures
+{
+    /// <summary>[C × d], row-major.</summary>
+    /// <param name="output_Vd">W</param>
+    /// <param name="probabilities_UV">π at the pool's places</param>
+    /// <param name="places">of the pool</param>
+    public static float[] Of(Tensor output_Vd, Tensor probabilities_UV, PoolPlaces places)
+    {
+        using var scope = NewDisposeScope();
+        var expected_Ud = probabilities_UV.matmul(output_Vd);
+        var errors_Td = output_Vd.index_select(0, tensor(places.Token_T, dtype: ScalarType.Int64))
+            - expected_Ud.index_select(0, tensor(places.Place_T, dtype: ScalarType.Int64));
+        var membership_CT = tensor(places.Membership(mean: false), [places.Candidates, places.Token_T.Length], dtype: ScalarType.Float64);
+        return membership_CT.matmul(errors_Td.to(ScalarType.Float64)).to(ScalarType.Float32).data<float>().ToArray();
+    }
+}
