@@ -54,7 +54,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         var (directory, file) = (Path.Combine(request.Output, "runs", name), Path.Combine(request.Output, "runs", name + ".json"));
         var options = OptionsOf(arm, seed);
         await using var source = new FileSource(request.Data, options.Files);
-        var identity = Identity(options.Identity(start.Policy.Identity, source.Identity));
+        var identity = Identity(options.Identity(start.Policy.Identity, source.Identity, start.Policy.Scoring));
         if (File.Exists(file))
         {
             var kept = MeasuredRun.Read(file);

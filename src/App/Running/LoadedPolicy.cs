@@ -28,6 +28,9 @@ public sealed class LoadedPolicy : IDisposable
     /// <summary>What it was when it was loaded: a resume on another is refused.</summary>
     public string Identity { get; }
 
+    /// <summary>How it is scored: part of what bits depend on.</summary>
+    public string Scoring => Scorer.IsBatchInvariant(Weights) ? "fused kernels" : "tensor operations";
+
     public LlamaModel Model { get; }
 
     public PoolScorer Scorer { get; }

@@ -100,13 +100,15 @@ public sealed record RunOptions
         settings.Number(section + ".weight-decay", 0, 10), settings.Number(section + ".max-gradient-norm", 0, 1e9));
 
     /// <summary>What a resume must agree with: everything that a result depends on.</summary>
-    public RunIdentity Identity(string policy, string data)
+    public RunIdentity Identity(string policy, string data, string scoring)
     {
         string[] leftOut = ["ingest.passes", "ingest.max-records", "selection.selectors", "selection.reference-cache", "selection.effective-rank",
             "selection.include-meta", "slots.", "checkpoint.", "metrics.", "runtime.progress"];
         var values = Settings.Where(setting => !leftOut.Any(name => setting.Key.StartsWith(name, StringComparison.Ordinal))).ToDictionary(StringComparer.Ordinal);
         values["policy"] = policy;
         values["data"] = data;
+        // The two ways of scoring differ in the last bits.
+        values["scoring"] = scoring;
         return new RunIdentity(values);
     }
 

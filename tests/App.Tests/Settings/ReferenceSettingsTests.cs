@@ -140,13 +140,13 @@ public sealed partial class ReferenceSettingsTests
         Assert.Equal(["checkpoint", "ingest", "learner", "metrics", "runtime", "selection", "slots"], before.Settings.Keys.Select(key => key[..key.IndexOf('.')]).Distinct().Order());
         string[] free = ["ingest.passes=2", "ingest.max-records=5", "selection.selectors=2", "selection.reference-cache=1 MiB", "selection.effective-rank=off", "selection.include-meta=on",
             "slots.max-staleness=1", "slots.max-attempts=9", "slots.lease=5s", "checkpoint.updates=1", "checkpoint.keep=9", "metrics.window=1", "metrics.sample=1", "runtime.progress=1s"];
-        Assert.Empty(Identity(free).Identity("policy", "data").DifferencesTo(before.Identity("policy", "data")));
+        Assert.Empty(Identity(free).Identity("policy", "data", "fused").DifferencesTo(before.Identity("policy", "data", "fused")));
         foreach (var key in before.Settings.Keys.Except(free.Select(assignment => assignment[..assignment.IndexOf('=')])))
         {
             var changed = before with { Settings = new Dictionary<string, string>(before.Settings) { [key] = "another" } };
-            Assert.Equal([$"{key} was {before.Settings[key]} and is another"], before.Identity("policy", "data").DifferencesTo(changed.Identity("policy", "data")));
+            Assert.Equal([$"{key} was {before.Settings[key]} and is another"], before.Identity("policy", "data", "fused").DifferencesTo(changed.Identity("policy", "data", "fused")));
         }
-        Assert.Equal(["data was data and is more", "policy was policy and is new"], before.Identity("policy", "data").DifferencesTo(before.Identity("new", "more")));
+        Assert.Equal(["data was data and is more", "policy was policy and is new", "scoring was fused and is tensors"], before.Identity("policy", "data", "fused").DifferencesTo(before.Identity("new", "more", "tensors")));
 
         static RunOptions Identity(string[] assignments) => RunOptions.From(EffectiveSettings.Load(null, [], assignments, []));
     }
