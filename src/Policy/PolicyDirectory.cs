@@ -1,8 +1,10 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using MassDpo.Policy.Model;
 using MassDpo.Policy.Safetensors;
 using MassDpo.Policy.Tokenizers;
+using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Files;
 using static TorchSharp.torch;
 
@@ -10,7 +12,7 @@ namespace MassDpo.Policy;
 
 /// <summary>
 /// A policy as a directory in Hugging Face layout: <c>config.json</c>, <c>tokenizer.json</c>, and <c>model.safetensors</c> or its shards with
-/// <c>model.safetensors.index.json</c>.
+/// <c>model.safetensors.index.json</c>. What other loaders read besides goes with it: <c>tokenizer_config.json</c>, <c>generation_config.json</c>.
 /// </summary>
 public static class PolicyDirectory
 {
@@ -18,6 +20,10 @@ public static class PolicyDirectory
     private const string TokenizerName = "tokenizer.json";
     private const string Weights = "model.safetensors";
     private const string Index = "model.safetensors.index.json";
+    private const string TokenizerConfig = "tokenizer_config.json";
+
+    // Not read here, and carried along as they are.
+    private static readonly string[] Companions = [TokenizerConfig, "generation_config.json"];
 
     private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -50,6 +56,14 @@ public static class PolicyDirectory
         return PolicyWeights.From(config, ReadShards(directory, index), index);
     }
 
+    /// <summary>What a policy is, by content: its weights, and the two files that say what they mean.</summary>
+    public static string IdentityOf(string directory, PolicyWeights weights)
+    {
+        return $"weights {weights.ComputeHash()[..16]}, config {HashOf(Config)}, tokenizer {HashOf(TokenizerName)}";
+
+        string HashOf(string name) => ContentHash.Of(File.ReadAllBytes(Path.Combine(directory, name)))[..16];
+    }
+
     /// <summary>Makes sure that writing a policy to a directory would lose nothing but a policy.</summary>
     /// <exception cref="PolicyFormatException">it holds something else</exception>
     public static void CheckReplaceable(string directory)
@@ -59,36 +73,54 @@ public static class PolicyDirectory
         if (!Directory.Exists(directory))
             return;
         var others = Directory.EnumerateFileSystemEntries(directory).Select(path => Path.GetFileName(path))
-            .Except([Config, TokenizerName, Weights], StringComparer.Ordinal).ToList();
+            .Except([Config, TokenizerName, Weights, .. Companions], StringComparer.Ordinal).ToList();
         if (others.Count > 0)
             throw new PolicyFormatException(
                 $"{directory} holds '{others[0]}', which is no part of a policy: writing one there would delete it. Name another directory");
     }
 
     /// <summary>Writes a whole policy aside and moves it into place: what is at <paramref name="directory"/> is always one whole policy.</summary>
-    public static void Save(string directory, PolicyConfig config, WordLevelTokenizer tokenizer, PolicyWeights weights)
-    {
-        var configBytes = JsonSerializer.SerializeToUtf8Bytes(config.ToJson(), Readable);
-        Save(directory, PhysicalFiles.Instance, weights, configBytes, JsonSerializer.SerializeToUtf8Bytes(tokenizer.ToJson(), Readable));
-    }
+    public static void Save(string directory, PolicyConfig config, Tokenizer tokenizer, PolicyWeights weights) =>
+        Save(directory, PhysicalFiles.Instance, weights,
+        [
+            (Config, JsonSerializer.SerializeToUtf8Bytes(config.ToJson(), Readable)),
+            (TokenizerName, JsonSerializer.SerializeToUtf8Bytes(tokenizer.ToJson(), Readable)),
+            (TokenizerConfig, JsonSerializer.SerializeToUtf8Bytes(TokenizerConfigOf(config, tokenizer), Readable)),
+        ]);
 
     /// <summary>The same with the config and tokenizer of another directory, byte for byte: training changes neither.</summary>
     public static void SaveLike(string original, string directory, IFiles files, PolicyWeights weights) =>
-        Save(directory, files, weights, File.ReadAllBytes(Path.Combine(original, Config)), File.ReadAllBytes(Path.Combine(original, TokenizerName)));
+        Save(directory, files, weights, [.. new[] { Config, TokenizerName }
+            .Concat(Companions.Where(name => File.Exists(Path.Combine(original, name))))
+            .Select(name => (name, File.ReadAllBytes(Path.Combine(original, name))))]);
 
-    private static void Save(string directory, IFiles files, PolicyWeights weights, byte[] config, byte[] tokenizer)
+    private static void Save(string directory, IFiles files, PolicyWeights weights, IReadOnlyList<(string Name, byte[] Content)> others)
     {
         var aside = directory.TrimEnd(Path.DirectorySeparatorChar) + ".writing";
         if (files.FolderExists(aside))
             files.DeleteFolder(aside);
         files.CreateFolder(aside);
-        WriteFile(files, Path.Combine(aside, Config), stream => stream.Write(config));
-        WriteFile(files, Path.Combine(aside, TokenizerName), stream => stream.Write(tokenizer));
+        foreach (var (name, content) in others)
+            WriteFile(files, Path.Combine(aside, name), stream => stream.Write(content));
         WriteFile(files, Path.Combine(aside, Weights), stream => SafetensorsFile.Write(stream, weights.Tensors));
         files.SyncFolder(aside);
         if (files.FolderExists(directory))
             files.DeleteFolder(directory);
         files.Rename(aside, directory);
+    }
+
+    // What transformers' loader wants besides tokenizer.json. Its own default would take spaces out of decoded texts.
+    private static JsonObject TokenizerConfigOf(PolicyConfig config, Tokenizer tokenizer)
+    {
+        var json = new JsonObject { ["tokenizer_class"] = "PreTrainedTokenizerFast", ["clean_up_tokenization_spaces"] = false };
+        if (config.BosTokenId is { } bos)
+            json["bos_token"] = tokenizer.TextOf(bos);
+        if (config.EosTokenId is { } eos)
+            json["eos_token"] = tokenizer.TextOf(eos);
+        if (tokenizer.UnknownToken is { } unknown)
+            json["unk_token"] = unknown;
+        json["model_max_length"] = config.MaxPositions;
+        return json;
     }
 
     private static void WriteFile(IFiles files, string path, Action<Stream> write)

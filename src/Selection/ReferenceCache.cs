@@ -6,7 +6,7 @@ namespace MassDpo.Selection;
 
 /// <summary>
 /// Log-probabilities under the reference policy by the content of a pack, bounded in bytes; what was not used for long goes first. It never changes a
-/// result: every value comes from the same canonical pack, the record alone. Thread-safe.
+/// result: a pack has the same bits whenever it is computed. Thread-safe.
 /// </summary>
 public sealed class ReferenceCache(long maxBytes)
 {
@@ -24,39 +24,70 @@ public sealed class ReferenceCache(long maxBytes)
 
     public long Misses => Interlocked.Read(ref _misses);
 
-    /// <summary>The pack's log-probabilities, computed by <paramref name="compute"/> where they are not held.</summary>
-    public float[] Get(EncodedPool pack, Func<EncodedPool, float[]> compute)
+    /// <summary>
+    /// The packs' log-probabilities, in their order. What is not held is computed by <paramref name="compute"/>, in one call and each pack once; it must
+    /// give a pack the same bits whatever else it is given.
+    /// </summary>
+    public IReadOnlyList<float[]> Get(IReadOnlyList<EncodedPool> packs, Func<IReadOnlyList<EncodedPool>, IReadOnlyList<float[]>> compute)
     {
-        var key = KeyOf(pack);
+        var keys = packs.Select(KeyOf).ToArray();
+        var found = new Dictionary<UInt128, float[]>();
+        var (missing, missingKeys) = (new List<EncodedPool>(), new List<UInt128>());
         lock (_lock)
         {
-            if (_entries.TryGetValue(key, out var found))
+            for (var i = 0; i < keys.Length; i++)
             {
-                _byUse.Remove(found);
-                _byUse.AddFirst(found);
-                _hits++;
-                return found.Value.Logps;
+                if (found.ContainsKey(keys[i]))
+                {
+                    _hits++;
+                }
+                else if (_entries.TryGetValue(keys[i], out var held))
+                {
+                    _byUse.Remove(held);
+                    _byUse.AddFirst(held);
+                    found[keys[i]] = held.Value.Logps;
+                    _hits++;
+                }
+                else
+                {
+                    // So that another pack of the same content finds it.
+                    found[keys[i]] = [];
+                    missing.Add(packs[i]);
+                    missingKeys.Add(keys[i]);
+                    _misses++;
+                }
             }
-            _misses++;
         }
-        // Outside the lock: two selectors may compute the same pack, with the same bits.
-        var logps = compute(pack);
+        if (missing.Count > 0)
+        {
+            // Outside the lock: two selectors may compute the same pack, with the same bits.
+            var computed = compute(missing);
+            lock (_lock)
+            {
+                for (var i = 0; i < missingKeys.Count; i++)
+                {
+                    found[missingKeys[i]] = computed[i];
+                    Keep(missingKeys[i], computed[i]);
+                }
+            }
+        }
+        return [.. keys.Select(key => found[key])];
+    }
+
+    private void Keep(UInt128 key, float[] logps)
+    {
         var size = Overhead + logps.Length * sizeof(float);
-        lock (_lock)
+        if (size > maxBytes || _entries.ContainsKey(key))
+            return;
+        _entries[key] = _byUse.AddFirst((key, logps));
+        _bytes += size;
+        while (_bytes > maxBytes)
         {
-            if (size > maxBytes || _entries.ContainsKey(key))
-                return logps;
-            _entries[key] = _byUse.AddFirst((key, logps));
-            _bytes += size;
-            while (_bytes > maxBytes)
-            {
-                var oldest = _byUse.Last!;
-                _byUse.RemoveLast();
-                _entries.Remove(oldest.Value.Key);
-                _bytes -= Overhead + oldest.Value.Logps.Length * sizeof(float);
-            }
+            var oldest = _byUse.Last!;
+            _byUse.RemoveLast();
+            _entries.Remove(oldest.Value.Key);
+            _bytes -= Overhead + oldest.Value.Logps.Length * sizeof(float);
         }
-        return logps;
     }
 
     private static UInt128 KeyOf(EncodedPool pack)

@@ -12,7 +12,8 @@ public sealed record BlockOutcome(SelectionBlock? Computed, IReadOnlyList<SlotFa
 
 /// <summary>
 /// Chooses the negatives of a block of records with one version of the policy. What it gives is a function of the block, the version and the settings
-/// alone: records are scored together as the block has them, a record that died leaves a row in place, and the reference sees each record alone.
+/// alone: records are scored together as the block has them, a record that died leaves a row in place, and a record's reference is the same bits
+/// wherever it is computed: those of a block together where the scorer is batch-invariant, else each record alone.
 /// One per selector: it is not thread-safe, but the scorer, the reference weights and the cache may be shared.
 /// </summary>
 public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, ReferenceCache cache, SelectionOptions options, TimeProvider clock)
@@ -46,7 +47,10 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
                 return new BlockOutcome(null, [.. failures.Select(f => new SlotFailure(block.Block.First + f.Index, f.Reason))]);
             }
         }
-        var scoreTime = clock.GetElapsedTime(start) / block.Pools.Count;
+        var scored = clock.GetTimestamp();
+        var references = References(block);
+        var timing = new SelectionTiming(scores is null ? 0 : (clock.GetElapsedTime(start, scored) / block.Pools.Count).TotalMicroseconds,
+            (clock.GetElapsedTime(scored) / block.Pools.Count).TotalMicroseconds, 0);
         var selections = new Shared.Contracts.Selection?[block.Pools.Count];
         var failed = new List<SlotFailure>();
         for (var i = 0; i < selections.Length; i++)
@@ -55,7 +59,9 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
                 continue;
             try
             {
-                selections[i] = Select(pool, block.Block.First + i, block.Block.Batch, weights, policy, scores, i, scoreTime, selector);
+                var slot = block.Block.First + i;
+                var packed = references?[i] ?? Reference([PackOf(pool, slot)])[0];
+                selections[i] = Select(pool, slot, block.Block.Batch, weights, policy, scores, i, packed, timing, selector);
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
@@ -93,19 +99,47 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
         return failures;
     }
 
+    // log π_ref of each record's pack. Null: one of them fails, and each is to be asked for alone, to learn which.
+    private float[]?[]? References(PoolBlock block)
+    {
+        var alive = Enumerable.Range(0, block.Pools.Count).Where(i => block.Pools[i] is not null).ToArray();
+        try
+        {
+            var found = Reference([.. alive.Select(i => PackOf(block.Pools[i]!, block.Block.First + i))]);
+            var references = new float[]?[block.Pools.Count];
+            for (var i = 0; i < alive.Length; i++)
+                references[alive[i]] = found[i];
+            return references;
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            return null;
+        }
+    }
+
+    private IReadOnlyList<float[]> Reference(IReadOnlyList<EncodedPool> packs) => cache.Get(packs, missing => scorer.ScoreCanonically(reference, missing));
+
+    // What the reference is asked for: the chosen one and the picks alone where nothing else needs z, and the whole pool else.
+    private EncodedPool PackOf(CandidatePool pool, long slot)
+    {
+        if (options.Method != SelectionMethod.Random)
+            return pool.Tokens;
+        var picks = Choose(null, 0, pool.Tokens.Candidates - 1, slot).Picks;
+        var indices = new int[picks.Length];
+        for (var i = 0; i < indices.Length; i++)
+            indices[i] = picks[i].Index + 1;
+        return pool.Tokens.Of(indices);
+    }
+
     private Shared.Contracts.Selection Select(CandidatePool pool, long slot, long batch, PolicyWeights weights, SnapshotLease policy, PoolScores? scores, int row,
-        TimeSpan scoreTime, string selector)
+        float[] packed, SelectionTiming timing, string selector)
     {
         CheckFeatures(pool.Tokens);
-        var beforeReference = clock.GetTimestamp();
         var logps = scores is null ? [] : scores.LogpsOf(row);
-        float[]? reference = null;
+        var reference = scores is null ? null : packed;
         var negatives = pool.Tokens.Candidates - 1;
-        if (scores is not null)
-        {
-            reference = Reference(pool.Tokens);
+        if (reference is not null)
             ComputeZ(logps, reference);
-        }
         var beforeSelect = clock.GetTimestamp();
         var result = Choose(scores, row, negatives, slot);
         var picks = new int[result.Picks.Length];
@@ -122,7 +156,7 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
             ? FisherInformation.EffectiveRank(PoolOf(negatives), options.Kernel, _workspace)
             : (double?)null;
         var afterSelect = clock.GetTimestamp();
-        var trained = Trained(reference, picks, pool.Tokens);
+        var trained = Trained(packed, picks, isWhole: scores is not null);
         var measures = Measure(pool.Tokens, logps, weights, slot);
         var e = new SelectionEvent
         {
@@ -147,9 +181,7 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
             Meta = options.IncludeMeta ? pool.Record.Meta?.GetRawText() : null,
             Epoch = policy.Epoch,
             Selector = selector,
-            Timing = new SelectionTiming(scores is null ? 0 : scoreTime.TotalMicroseconds,
-                (clock.GetElapsedTime(beforeReference, beforeSelect) + (reference is null ? clock.GetElapsedTime(afterSelect) : TimeSpan.Zero)).TotalMicroseconds,
-                clock.GetElapsedTime(beforeSelect, afterSelect).TotalMicroseconds),
+            Timing = timing with { SelectMicroseconds = clock.GetElapsedTime(beforeSelect, afterSelect).TotalMicroseconds },
         };
         return new Shared.Contracts.Selection(pool, picks, trained, e, EventLine.Of(e), measures);
     }
@@ -184,21 +216,19 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
         return new Pool(_z.AsSpan(0, negatives), _differences.AsSpan(0, negatives * size), size);
     }
 
-    private float[] Reference(EncodedPool pack) => cache.Get(pack, alone => scorer.ScoreAlone(reference, alone));
-
-    // log π_ref of the chosen one and the picks: out of the whole pool's where that is known, else of a pack of just these.
-    private float[] Trained(float[]? whole, int[] picks, EncodedPool pool)
+    // log π_ref of the chosen one and the picks, out of the whole pool's or, where only they were asked for, as they stand.
+    private static float[] Trained(float[] reference, int[] picks, bool isWhole)
     {
-        if (whole is null)
-            return Finite(Reference(picks.Length == pool.Candidates - 1 ? pool : pool.Of(picks)));
-        var trained = new float[picks.Length + 1];
-        trained[0] = whole[0];
-        for (var i = 0; i < picks.Length; i++)
-            trained[i + 1] = whole[picks[i]];
-        return Finite(trained);
-
-        static float[] Finite(float[] logps) => Array.TrueForAll(logps, float.IsFinite)
-            ? logps
+        var trained = reference;
+        if (isWhole)
+        {
+            trained = new float[picks.Length + 1];
+            trained[0] = reference[0];
+            for (var i = 0; i < picks.Length; i++)
+                trained[i + 1] = reference[picks[i]];
+        }
+        return Array.TrueForAll(trained, float.IsFinite)
+            ? trained
             : throw new RefusedPoolException("a log-probability under the reference policy is not finite");
     }
 

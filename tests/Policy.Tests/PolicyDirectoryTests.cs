@@ -74,7 +74,7 @@ public sealed class PolicyDirectoryTests
         using var weights = MadePolicy.Weights(config, seed: 5);
         var tokenizer = WordLevelTokenizer.Create(["Júpiter Maçã", "\"<b>\"", "a b"], splits);
         PolicyDirectory.Save(folder["policy"], config, tokenizer, weights);
-        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], PhysicalFiles.Instance.List(folder["policy"]));
+        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"], PhysicalFiles.Instance.List(folder["policy"]));
         Assert.Equal(config, PolicyDirectory.LoadConfig(folder["policy"]));
         Assert.Equal(weights.ComputeHash(), Hash(folder["policy"]));
         var loaded = PolicyDirectory.LoadTokenizer(folder["policy"], config);
@@ -97,7 +97,7 @@ public sealed class PolicyDirectoryTests
         Assert.Equal(weights.ComputeHash(), Hash(folder["policy"]));
         Assert.Equal(3, PolicyDirectory.LoadTokenizer(folder["policy"], Config).VocabularySize);
         Assert.Equal(["policy"], PhysicalFiles.Instance.List(folder.Path));
-        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], PhysicalFiles.Instance.List(folder["policy"]));
+        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"], PhysicalFiles.Instance.List(folder["policy"]));
     }
 
     [Fact]
@@ -105,7 +105,9 @@ public sealed class PolicyDirectoryTests
     {
         using var folder = new TempFolder();
         MadePolicy.Write(folder["original"], Config, seed: 1);
-        foreach (var name in new[] { "config.json", "tokenizer.json" })
+        folder.Write("original/generation_config.json", "{}");
+        string[] kept = ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"];
+        foreach (var name in kept)
         {
             var file = Path.Combine(folder["original"], name);
             // A byte order mark, spaces and fields of others: none of them is this program's to change.
@@ -113,10 +115,33 @@ public sealed class PolicyDirectoryTests
         }
         using var trained = MadePolicy.Weights(Config, seed: 2);
         PolicyDirectory.SaveLike(folder["original"], folder["result"], PhysicalFiles.Instance, trained);
-        foreach (var name in new[] { "config.json", "tokenizer.json" })
+        foreach (var name in kept)
             Assert.Equal(File.ReadAllBytes(Path.Combine(folder["original"], name)), File.ReadAllBytes(Path.Combine(folder["result"], name)));
         using var weights = PolicyDirectory.LoadWeights(folder["result"], Config);
         Assert.Equal(trained.ComputeHash(), weights.ComputeHash());
+        // What is not there is not made up, and what goes with a policy may be replaced with it.
+        PolicyDirectory.CheckReplaceable(folder["result"]);
+        File.Delete(folder["original", "tokenizer_config.json"]);
+        PolicyDirectory.SaveLike(folder["original"], folder["result"], PhysicalFiles.Instance, trained);
+        Assert.False(File.Exists(folder["result", "tokenizer_config.json"]));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Other_loaders_are_told_the_special_tokens_and_the_length(bool bpe)
+    {
+        using var folder = new TempFolder();
+        Tokenizer tokenizer = bpe ? BpeTrainer.Train(["the cat"], 270) : WordLevelTokenizer.Create(["the", "cat"], splitsAtWhitespace: true);
+        var config = MadePolicy.Config(vocabulary: tokenizer.VocabularySize, positions: 24);
+        using var weights = MadePolicy.Weights(config);
+        PolicyDirectory.Save(folder["policy"], config, tokenizer, weights);
+        var expected = new JsonObject { ["tokenizer_class"] = "PreTrainedTokenizerFast", ["clean_up_tokenization_spaces"] = false, ["bos_token"] = "<s>", ["eos_token"] = "</s>" };
+        if (!bpe)
+            expected["unk_token"] = "<unk>";
+        expected["model_max_length"] = 24;
+        Assert.Equal(expected.ToJsonString(), JsonNode.Parse(File.ReadAllText(folder["policy", "tokenizer_config.json"]))!.ToJsonString());
+        Assert.Equal(tokenizer.Encode("the cat"), PolicyDirectory.LoadTokenizer(folder["policy"], config).Encode("the cat"));
     }
 
     [Fact]

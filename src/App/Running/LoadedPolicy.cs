@@ -13,6 +13,7 @@ public sealed class LoadedPolicy : IDisposable
         (Directory, Config, Encoder, Weights) = (directory, config, encoder, weights);
         Model = new LlamaModel(config);
         Scorer = new PoolScorer(Model);
+        Identity = PolicyDirectory.IdentityOf(directory, weights);
     }
 
     public string Directory { get; }
@@ -23,6 +24,9 @@ public sealed class LoadedPolicy : IDisposable
 
     /// <summary>As they were found; never changed.</summary>
     public PolicyWeights Weights { get; }
+
+    /// <summary>What it was when it was loaded: a resume on another is refused.</summary>
+    public string Identity { get; }
 
     public LlamaModel Model { get; }
 

@@ -26,7 +26,7 @@ public sealed class Pipeline
         _host = host;
         var (control, pools, selections, snapshots) = links;
         var slots = options.Slots;
-        var learnerOptions = new LearnerOptions(slots, options.Identity(policy.Weights.ComputeHash(), source.Identity), continueWithChanges,
+        var learnerOptions = new LearnerOptions(slots, options.Identity(policy.Identity, source.Identity), continueWithChanges,
             options.CheckpointUpdates, options.CheckpointsKept, options.MetricsWindow);
         var parts = new LearnerParts(directory, policy.Directory, () => new PolicyTrainer(policy.Model, policy.Weights, options.Trainer), control, selections,
             snapshots, tap, progress, outcome => _ended.TrySetResult(outcome));

@@ -39,7 +39,7 @@ public static class ReplayJob
         set_num_threads(options.Threads);
         using var policy = LoadedPolicy.Load(inputs.Policy);
         await using var source = new FileSource(inputs.Data, options.Files);
-        CheckIdentity(directory, options.Identity(policy.Weights.ComputeHash(), source.Identity), note);
+        CheckIdentity(directory, options.Identity(policy.Identity, source.Identity), note);
         using var trainer = new PolicyTrainer(policy.Model, policy.Weights, options.Trainer);
         await using var target = new Target(source, new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes), trainer);
         var result = await new Replayer(directory.Updates, directory.Selections).RunAsync(target, progress, cancellation);

@@ -34,6 +34,14 @@ public sealed class RunJob(RunRequest request, ILogger logger)
     /// <param name="stop">see above</param>
     public async Task<RunResult> RunAsync(Func<IRecordSource> open, Action<LearnerProgress, long?> progress, Action<SelectionEvent> tap, CancellationToken stop)
     {
+        using var links = PipelineLinks.Local();
+        return await RunAsync(links, open, progress, tap, stop);
+    }
+
+    /// <summary>The same over links of the caller's.</summary>
+    internal async Task<RunResult> RunAsync(PipelineLinks links, Func<IRecordSource> open, Action<LearnerProgress, long?> progress, Action<SelectionEvent> tap,
+        CancellationToken stop)
+    {
         var options = request.Options;
         set_num_threads(options.Threads);
         using var policy = LoadedPolicy.Load(request.Policy);
@@ -47,9 +55,8 @@ public sealed class RunJob(RunRequest request, ILogger logger)
         var inputs = RunInputs.Of(request.Policy, source, options);
         var noted = false;
         LearnerOutcome outcome;
-        using (var links = PipelineLinks.Local())
+        await using (var host = new LocalHost(TimeProvider.System, logger))
         {
-            await using var host = new LocalHost(TimeProvider.System, logger);
             var pipeline = new Pipeline(host, links, policy, source, directory, options, request.ContinueWithChanges, Progress, tap);
             await using var _ = stop.Register(pipeline.Stop);
             outcome = await pipeline.EndAsync();

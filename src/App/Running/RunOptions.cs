@@ -57,10 +57,7 @@ public sealed record RunOptions
         var method = settings.Choice("selection.method", Enum.GetValues<SelectionMethod>().ToDictionary(method => method.Name()));
         var negatives = settings.Integer("selection.negatives", 1, 1 << 16);
         var loss = settings.Choice("learner.loss", Enum.GetValues<PreferenceLoss>().ToDictionary(loss => loss.Name()));
-        if (loss.IsOfPairs() && (negatives > 1 || method == SelectionMethod.All))
-            throw settings.Outside("learner.loss",
-                $"{loss.Name()} with {(method == SelectionMethod.All ? "selection.method = all" : $"selection.negatives = {negatives}")}",
-                "it compares the chosen response with one other: set selection.negatives = 1 and a method that keeps one, or learner.loss = pl");
+        CheckLoss(settings, loss, method, negatives);
         return new RunOptions
         {
             Duplicates = settings.Choice("ingest.duplicates", new Dictionary<string, Duplicates> { ["drop"] = Duplicates.Drop, ["keep"] = Duplicates.Keep }),
@@ -94,23 +91,31 @@ public sealed record RunOptions
         };
     }
 
+    /// <exception cref="Shared.Settings.Hocon.HoconException">a loss of pairs with more than one negative</exception>
+    internal static void CheckLoss(EffectiveSettings settings, PreferenceLoss loss, SelectionMethod method, int negatives)
+    {
+        if (loss.IsOfPairs() && (negatives > 1 || method == SelectionMethod.All))
+            throw settings.Outside("learner.loss", $"{loss.Name()} with {(method == SelectionMethod.All ? "the whole pool" : $"{negatives} negatives")}",
+                "it compares the chosen response with one other: set selection.negatives = 1 and a method that keeps one, or learner.loss = pl");
+    }
+
     /// <summary>The optimiser's numbers out of a section.</summary>
     internal static AdamOptions Adam(EffectiveSettings settings, string section, double epsilon) => new(
         settings.Number(section + ".adam-beta1", 0, 0.999999), settings.Number(section + ".adam-beta2", 0, 0.9999999), epsilon,
         settings.Number(section + ".weight-decay", 0, 10), settings.Number(section + ".max-gradient-norm", 0, 1e9));
 
     /// <summary>What a resume must agree with: everything that a result depends on.</summary>
-    public RunIdentity Identity(string policyHash, string data)
+    public RunIdentity Identity(string policy, string data)
     {
         string[] leftOut = ["ingest.passes", "ingest.max-records", "selection.selectors", "selection.reference-cache", "selection.effective-rank",
             "selection.include-meta", "slots.", "checkpoint.", "metrics.", "runtime.progress"];
         var values = Settings.Where(setting => !leftOut.Any(name => setting.Key.StartsWith(name, StringComparison.Ordinal))).ToDictionary(StringComparer.Ordinal);
-        values["policy"] = policyHash;
+        values["policy"] = policy;
         values["data"] = data;
         return new RunIdentity(values);
     }
 
-    private static bool IsOfRun(string key) => !new[] { "sft.", "eval.", "demo." }.Any(section => key.StartsWith(section, StringComparison.Ordinal));
+    private static bool IsOfRun(string key) => !new[] { "sft.", "eval.", "demo.", "compare." }.Any(section => key.StartsWith(section, StringComparison.Ordinal));
 
     private static ShuffleOrder Order(EffectiveSettings settings)
     {

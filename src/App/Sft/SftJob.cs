@@ -17,7 +17,7 @@ using static TorchSharp.torch;
 namespace MassDpo.App.Sft;
 
 /// <summary>The sizes of a new policy, and how it is trained.</summary>
-internal sealed record SftJobOptions(int Layers, int Hidden, int Heads, int Intermediate, int MaxPositions, double EmbeddingDeviation, long MaxRecords, int Threads, SftOptions Training)
+internal sealed record SftJobOptions(SftTokenizer Tokenizer, int Vocabulary, int Layers, int Hidden, int Heads, int Intermediate, int MaxPositions, double EmbeddingDeviation, long MaxRecords, int Threads, SftOptions Training)
 {
     /// <exception cref="Shared.Settings.Hocon.HoconException">a value is malformed or outside its range</exception>
     public static SftJobOptions From(EffectiveSettings settings)
@@ -27,7 +27,8 @@ internal sealed record SftJobOptions(int Layers, int Hidden, int Heads, int Inte
         if (hidden % heads != 0 || hidden / heads % 2 != 0)
             throw settings.Outside("sft.heads", $"{heads} heads for a width of {hidden}", "write a number of heads that divides sft.hidden into even parts");
         var intermediate = settings.Integer("sft.intermediate", 0, 1 << 20);
-        return new SftJobOptions(settings.Integer("sft.layers", 1, 1 << 10), hidden, heads, intermediate > 0 ? intermediate : (hidden * 8 / 3 + 3) / 4 * 4,
+        return new SftJobOptions(settings.Choice("sft.tokenizer", SftVocabulary.Kinds), settings.Integer("sft.vocabulary", BpeTrainer.LeastVocabulary, 1 << 20),
+            settings.Integer("sft.layers", 1, 1 << 10), hidden, heads, intermediate > 0 ? intermediate : (hidden * 8 / 3 + 3) / 4 * 4,
             settings.Integer("sft.max-positions", 4, 1 << 20), settings.Number("sft.embedding-deviation", 1e-6, 100), settings.Long("sft.max-records", 0),
             settings.Integer("runtime.threads", 1, 1024),
             new SftOptions(settings.Integer("sft.epochs", 0, 1_000_000), settings.Integer("sft.batch", 1, 1 << 16),
@@ -55,7 +56,9 @@ internal static class SftJob
         var records = await ReadAsync(request.Data, options, request.EvaluationOptions, notes, cancellation);
         if (records.Count == 0)
             throw new InvalidDataException("the data has no record to learn from");
-        var tokenizer = SftVocabulary.Of(records, request.Items is null ? [] : ItemList.Read(request.Items));
+        var tokenizer = SftVocabulary.Of(records, request.Items is null ? [] : ItemList.Read(request.Items), options.Tokenizer, options.Vocabulary, cancellation);
+        if (options.Tokenizer == SftTokenizer.Bpe && tokenizer.VocabularySize < options.Vocabulary)
+            notes.Add($"the texts have no more pairs to merge: the vocabulary has {tokenizer.VocabularySize:N0} tokens, not {options.Vocabulary:N0}");
         var config = new PolicyConfig
         {
             HiddenSize = options.Hidden,
@@ -68,11 +71,12 @@ internal static class SftJob
             MaxPositions = options.MaxPositions,
             RmsNormEpsilon = 1e-5,
             TiedEmbeddings = true,
+            // Of WordLevelTokenizer and BpeTrainer alike.
             BosTokenId = WordLevelTokenizer.BosId,
             EosTokenId = WordLevelTokenizer.EosId,
         };
         var encoder = new RecordEncoder(tokenizer, config);
-        var sequences = Encode(records, encoder, notes);
+        var sequences = Encode(records, encoder, tokenizer.IsOfItems ? null : WordLevelTokenizer.EosId, notes);
         using var start = PolicyWeights.Initialise(config, options.Training.Seed, options.EmbeddingDeviation);
         using var model = new LlamaModel(config);
         var evaluation = request.Evaluation is null ? null : await EvaluationData.LoadAsync([request.Evaluation], encoder, request.EvaluationOptions, cancellation);
@@ -115,14 +119,14 @@ internal static class SftJob
         return records;
     }
 
-    private static List<SftSequence> Encode(List<PreferenceRecord> records, RecordEncoder encoder, List<string> notes)
+    private static List<SftSequence> Encode(List<PreferenceRecord> records, RecordEncoder encoder, int? endOfItem, List<string> notes)
     {
         var sequences = new List<SftSequence>(records.Count);
         var (bad, first) = (0, "");
         foreach (var record in records)
         {
             if (encoder.Encode(record, Duplicates.Keep, out var why) is { } encoded)
-                sequences.Add(SftSequence.Of(encoded.Tokens));
+                sequences.Add(SftSequence.Of(encoded.Tokens, record.Prompt.Form == PromptForm.History ? endOfItem : null));
             else if (bad++ == 0)
                 first = $"{record.Id}: {why!.Reason}";
         }

@@ -10,7 +10,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Continuous preference learning: a stream of preferences in, a better policy and the record of every choice out.")
         {
-            DemoVerb.Create(), SftVerb.Create(), RunVerb.Create(), EvalVerb.Create(), ScoreVerb.Create(), ReplayVerb.Create(), ValidateVerb.Create(),
+            DemoVerb.Create(), SftVerb.Create(), RunVerb.Create(), EvalVerb.Create(), CompareVerb.Create(), ScoreVerb.Create(), ReplayVerb.Create(), ValidateVerb.Create(),
         };
         root.WithDetails("""
             Start with:

@@ -12,23 +12,28 @@ internal static class SftVerb
     {
         var command = new Command("sft", "Trains a small Llama policy from scratch by next-token prediction on prompts and preferred responses.").WithDetails("""
             It is written in Hugging Face layout. The vocabulary is made of the data: one token per item where prompts are histories, one per word where they are
-            texts. It covers prompts, chosen and rejected responses, and --items. With --epochs 0 the policy is written as it starts.
+            texts. It covers prompts, chosen and rejected responses, and --items. With --tokenizer bpe a byte-level BPE of --vocabulary tokens is learnt from the
+            same texts, each once; items of histories are then texts of several tokens, each ended by the end token. With --epochs 0 the policy is written
+            as it starts.
 
             Examples:
               massdpo sft --data train.jsonl.gz --policy start --config hocon/lastfm.conf --eval val.jsonl.gz
               massdpo sft --data train.jsonl.gz --policy cold --items items.csv --epochs 0
+              massdpo sft --data train.jsonl.gz --policy titles --config hocon/lastfm-text.conf --tokenizer bpe --vocabulary 1000
             """);
         var data = DataOption.Data();
         var policy = DataOption.Policy("Directory to write the policy to.");
         var items = new Option<string?>("--items")
         {
-            Description = "More words for the vocabulary: a .csv file with a column title, item or name, or a text with one a line.",
+            Description = "More items, words or texts for the vocabulary: a .csv file with a column title, item or name, or a text with one a line.",
             HelpName = "FILE",
         };
         var evaluation = DataOption.Evaluation("Records by which the best half-epoch is kept, by HR@1. Without it the last weights are.");
         foreach (var option in new Option[] { data, policy, items, evaluation })
             command.Options.Add(option);
         var settings = new SettingOptions(command,
+            ("--tokenizer", "sft.tokenizer", "KIND", "What tokens are: items, words, bpe, or auto, items for histories and words for texts."),
+            ("--vocabulary", "sft.vocabulary", "N", "Tokens of a BPE, special ones and bytes among them."),
             ("--layers", "sft.layers", "N", "Layers."),
             ("--hidden", "sft.hidden", "N", "Width of the hidden states."),
             ("--heads", "sft.heads", "N", "Attention heads."),

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using MassDpo.App.Comparison;
 using MassDpo.App.Demo;
 using MassDpo.App.Running;
 using MassDpo.App.Sft;
@@ -61,6 +62,7 @@ internal static class ValidateVerb
         SftJobOptions.From(settings);
         EvalVerb.Options(settings);
         DemoOptions.From(settings);
+        ComparisonOptions.From(settings);
     }
 
     private static async Task<int> CheckRecordsAsync(string path, string? policyDirectory, EffectiveSettings settings, CancellationToken cancellation)

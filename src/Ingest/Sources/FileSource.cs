@@ -26,6 +26,7 @@ public sealed class FileSource : IRecordSource
     private readonly string[] _files;
     private readonly FileSourceOptions _options;
     private LineIndex? _index;
+    private double _linesPerPass = double.NaN;
 
     /// <exception cref="FileNotFoundException">a file is absent</exception>
     /// <exception cref="IOException">a file cannot be read</exception>
@@ -50,9 +51,10 @@ public sealed class FileSource : IRecordSource
     {
         get
         {
-            if (_index is null && _options.MaxRecords == 0)
-                return null;
-            var all = _index is null ? long.MaxValue : (long)_index.Count * _options.Passes;
+            var lines = Volatile.Read(ref _linesPerPass);
+            if (double.IsNaN(lines))
+                return _options.MaxRecords > 0 ? _options.MaxRecords : null;
+            var all = (long)Math.Round(lines * _options.Passes);
             return _options.MaxRecords > 0 ? Math.Min(all, _options.MaxRecords) : all;
         }
     }
@@ -98,19 +100,36 @@ public sealed class FileSource : IRecordSource
         return ShuffleOrder.Buffered(owned, _options.Order.Buffer, _options.Seed, pass);
     }
 
-    private IEnumerable<(string File, FileLine Line)> InOrder() =>
-        _files.SelectMany(file => Lines(file, Open(file), _options.MaxRecordBytes).Select(line => (file, line)));
+    private IEnumerable<(string File, FileLine Line)> InOrder()
+    {
+        var total = _files.Sum(file => new FileInfo(file).Length);
+        var (lines, bytes) = (0L, 0L);
+        foreach (var file in _files)
+        {
+            using var stream = OpenBytes(file);
+            using var reader = new LineReader(IsPacked(file) ? new WholeGZipStream(stream) : stream, _options.MaxRecordBytes);
+            foreach (var line in Lines(file, reader))
+            {
+                lines++;
+                // What is to come is taken to be as long as what was.
+                Volatile.Write(ref _linesPerPass, lines * total / Math.Max(1, bytes + stream.Position * reader.Used));
+                yield return (file, line);
+            }
+            bytes += stream.Length;
+        }
+        Volatile.Write(ref _linesPerPass, lines);
+    }
 
     private IEnumerable<(string File, FileLine Line)> Shuffled(int pass)
     {
         _index ??= LineIndex.Of(_files, _options.MaxRecordBytes);
+        Volatile.Write(ref _linesPerPass, _index.Count);
         foreach (var i in ShuffleOrder.Permutation(_index.Count, _options.Seed, pass))
             yield return _index.Read(i);
     }
 
-    private static IEnumerable<FileLine> Lines(string file, Stream stream, int limit)
+    private static IEnumerable<FileLine> Lines(string file, LineReader reader)
     {
-        using var reader = new LineReader(stream, limit);
         while (true)
         {
             FileLine? line;
@@ -128,11 +147,7 @@ public sealed class FileSource : IRecordSource
         }
     }
 
-    private static Stream Open(string file)
-    {
-        var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1, FileOptions.SequentialScan);
-        return IsPacked(file) ? new WholeGZipStream(stream) : stream;
-    }
+    private static FileStream OpenBytes(string file) => new(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1, FileOptions.SequentialScan);
 
     private static bool IsPacked(string file) => file.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
 
@@ -179,7 +194,8 @@ public sealed class FileSource : IRecordSource
                 {
                     var handle = IsPacked(file) ? Unpack(file) : File.OpenHandle(file, share: FileShare.ReadWrite, options: FileOptions.RandomAccess);
                     index._files.Add((file, handle));
-                    foreach (var line in Lines(file, new HandleStream(handle), limit))
+                    using var reader = new LineReader(new HandleStream(handle), limit);
+                    foreach (var line in Lines(file, reader))
                         index._lines.Add((index._files.Count - 1, line.Number, line.Offset, line.Length));
                 }
                 return index;
@@ -218,7 +234,7 @@ public sealed class FileSource : IRecordSource
             try
             {
                 var path = Path.Combine(folder, "unpacked");
-                using (var packed = Open(file))
+                using (var packed = new WholeGZipStream(OpenBytes(file)))
                 using (var target = File.Create(path))
                     packed.CopyTo(target);
                 return File.OpenHandle(path, share: FileShare.Read | FileShare.Delete, options: FileOptions.RandomAccess);

@@ -20,7 +20,7 @@ public interface IRecordSource : IAsyncDisposable
     /// </summary>
     IAsyncEnumerable<SourceEntry> ReadAsync(Position from, CancellationToken cancellation);
 
-    /// <summary>Positions in all passes; null where that is not known.</summary>
+    /// <summary>Positions in all passes, estimated from what was read so far; null where nothing is known.</summary>
     long? EstimatedRecords { get; }
 }
 

@@ -25,6 +25,9 @@ internal sealed class LineReader(Stream stream, int limit) : IDisposable
     /// <summary>Lines read so far, those passed over too.</summary>
     public long Number { get; private set; }
 
+    /// <summary>Share of the bytes taken from the stream that lines have been made of.</summary>
+    public double Used => _bufferOffset + _end == 0 ? 1 : (double)(_bufferOffset + _start) / (_bufferOffset + _end);
+
     public FileLine? Next()
     {
         while (NextAny() is { } line)

@@ -12,16 +12,21 @@ namespace MassDpo.Learner.Sft;
 /// <param name="Schedule">of the learning rate</param>
 /// <param name="Adam">the optimiser's numbers</param>
 /// <param name="Dropout">at the embedding and at what each layer adds</param>
-/// <param name="HistoryPlaces">places before the response, drawn per sequence and epoch, that are learnt too; −1: all of them</param>
+/// <param name="HistoryPlaces">parts of the prompt, drawn per sequence and epoch, that are learnt too: a part is an item of a history, or a token of a
+/// text; −1: all of them</param>
 /// <param name="Seed">of order, places and dropout</param>
 public sealed record SftOptions(int Epochs, int BatchSize, LearningRateSchedule Schedule, AdamOptions Adam, double Dropout, int HistoryPlaces, long Seed);
 
 /// <summary>A sequence to learn: a prompt and its preferred response.</summary>
 /// <param name="Tokens">of both</param>
 /// <param name="PromptLength">tokens of the prompt, at least one</param>
-public sealed record SftSequence(int[] Tokens, int PromptLength)
+/// <param name="EndToken">what ends each item of the prompt after the first token; null: each token is an item</param>
+public sealed record SftSequence(int[] Tokens, int PromptLength, int? EndToken = null)
 {
-    public static SftSequence Of(EncodedPool pool) => new([.. pool.Prompt, .. pool.Responses[0]], pool.Prompt.Length);
+    /// <param name="pool">its chosen response is learnt</param>
+    /// <param name="endToken">see <see cref="EndToken"/></param>
+    public static SftSequence Of(EncodedPool pool, int? endToken = null) =>
+        new([.. pool.Prompt, .. pool.Responses[0]], pool.Prompt.Length, endToken);
 }
 
 /// <summary>How the training stands.</summary>
@@ -104,16 +109,25 @@ public static class SftTrainer
         return loss.item<float>();
     }
 
-    // Every token of the response, and some of the prompt's or all.
+    // Every token of the response, and some of the prompt's items or all. The place before a token predicts it.
     private static int[] Places(SftSequence sequence, int historyPlaces, ref StableRandom random)
     {
         var response = Enumerable.Range(sequence.PromptLength - 1, sequence.Tokens.Length - sequence.PromptLength);
         var earlier = sequence.PromptLength - 1;
         if (historyPlaces < 0)
             return [.. Enumerable.Range(0, earlier), .. response];
-        var drawn = new int[earlier == 0 ? 0 : historyPlaces];
-        for (var i = 0; i < drawn.Length; i++)
-            drawn[i] = random.Below(earlier);
-        return [.. drawn, .. response];
+        if (earlier == 0 || historyPlaces == 0)
+            return [.. response];
+        // The places at which an item ends, by the token that it predicts.
+        var ends = Enumerable.Range(0, earlier)
+            .Where(place => sequence.EndToken is not { } end || sequence.Tokens[place + 1] == end || place + 1 == earlier).ToArray();
+        var places = new List<int>();
+        for (var i = 0; i < historyPlaces; i++)
+        {
+            var item = random.Below(ends.Length);
+            for (var place = item == 0 ? 0 : ends[item - 1] + 1; place <= ends[item]; place++)
+                places.Add(place);
+        }
+        return [.. places, .. response];
     }
 }

@@ -23,9 +23,11 @@ public sealed record EncodedRecord(PreferenceRecord Record, EncodedPool Tokens, 
 public sealed record Rejection(string Code, string Reason);
 
 /// <summary>
-/// Turns records into token ids. A history is the BOS token and one token per item, its responses one token each; of a history longer than the
-/// policy's positions the newest items stay. A text response is what prompt and response, tokenised as one text, have beyond the tokens that the
-/// prompt and all candidates share, and the end token. An item outside the vocabulary never becomes an unknown token.
+/// Turns records into token ids. Where tokens are items, a history is the BOS token and one token per item, its responses one token each. Where they
+/// are parts of text, each item is a text by itself, followed by the end token: BOS, item, end, item, end, …, and a response is an item and the end
+/// token. Of a history longer than the policy's positions the newest items stay. A response to a text prompt is what prompt and response, tokenised
+/// as one text, have beyond the tokens that the prompt and all candidates share, and the end token. An item outside the vocabulary never becomes an
+/// unknown token.
 /// </summary>
 public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
 {
@@ -42,7 +44,9 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
                 : "there is no rejected response to compare the chosen one with: give at least one, or drop the record");
             return null;
         }
-        var encoded = record.Prompt.Form == PromptForm.History ? EncodeHistory(record, out why) : EncodeText(record, out why);
+        var encoded = record.Prompt.Form != PromptForm.History ? EncodeText(record, out why)
+            : tokenizer.IsOfItems ? EncodeHistory(record, out why)
+            : EncodeTitles(record, out why);
         return encoded is null ? null : encoded with { DroppedDuplicates = dropped };
     }
 
@@ -96,6 +100,51 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
         }
         why = null;
         return new EncodedRecord(kept is null ? record : Keep(record, kept), new EncodedPool([.. prompt], [.. responses]), 0, unknown);
+    }
+
+    // An item is tokenised by itself, so that it is the same tokens wherever it stands, and no token reaches over its end.
+    private EncodedRecord? EncodeTitles(PreferenceRecord record, out Rejection? why)
+    {
+        if (config.BosTokenId is not { } bos || config.EosTokenId is not { } eos)
+        {
+            why = new Rejection(DeadLetterCodes.Unsupported,
+                "a history as text begins with the BOS token and each of its items ends with the end token, and the policy's config.json has no "
+                + $"{(config.BosTokenId is null ? "bos_token_id" : "eos_token_id")}: set it");
+            return null;
+        }
+        int[][] responses;
+        var titles = new Stack<int[]>();
+        try
+        {
+            responses = [.. record.Candidates.Select(Title)];
+            var longest = responses.Max(response => response.Length);
+            var room = config.MaxPositions - 1 - longest;
+            if (room < 0)
+            {
+                why = new Rejection(DeadLetterCodes.TooLong,
+                    $"a candidate with BOS before and the end token after it has {longest + 1} tokens, "
+                    + $"the policy has positions for {config.MaxPositions}: shorten it");
+                return null;
+            }
+            var items = record.Prompt.Items;
+            for (var i = items.Count - 1; i >= 0; i--)
+            {
+                var title = Title(items[i]);
+                room -= title.Length;
+                if (room < 0)
+                    break;
+                titles.Push(title);
+            }
+        }
+        catch (PolicyFormatException e)
+        {
+            why = new Rejection(DeadLetterCodes.UnknownItem, e.Message);
+            return null;
+        }
+        why = null;
+        return new EncodedRecord(record, new EncodedPool([bos, .. titles.SelectMany(title => title)], responses), 0, 0);
+
+        int[] Title(string item) => [.. tokenizer.Encode(item), eos];
     }
 
     private EncodedRecord? EncodeText(PreferenceRecord record, out Rejection? why)

@@ -15,6 +15,8 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
 
     public PolicyConfig Config => config;
 
+    internal RotaryTable Rotary => _rotary;
+
     /// <summary>
     /// The last hidden states, after the final norm, at the places that predict response tokens: [U, d]. The last layer computes its queries and its
     /// MLP at those places alone, since nothing else is asked of it.

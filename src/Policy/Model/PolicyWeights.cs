@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using MassDpo.Policy.Fused;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.Shared.Numerics;
@@ -13,6 +14,8 @@ namespace MassDpo.Policy.Model;
 public sealed class PolicyWeights : ISnapshotTensors
 {
     private readonly SortedDictionary<string, Tensor> _tensors;
+    private readonly Lock _packing = new();
+    private volatile FusedWeights? _packed;
 
     private PolicyWeights(PolicyConfig config, SortedDictionary<string, Tensor> tensors)
     {
@@ -157,8 +160,31 @@ public sealed class PolicyWeights : ISnapshotTensors
         return ContentHash.Current(hash);
     }
 
+    /// <summary>Whether these can be laid out for native/fused.</summary>
+    internal bool CanPack => _packed is not null || FusedWeights.CanPack(this);
+
+    /// <summary>
+    /// Calls with the weights laid out for native/fused. That is done once, by whoever asks first; weights that are being trained change, and are laid out
+    /// anew for each call.
+    /// </summary>
+    internal T WithPacked<T>(Func<FusedWeights, T> body)
+    {
+        if (_tensors.Values.Any(tensor => tensor.requires_grad))
+        {
+            using var now = FusedWeights.Pack(this);
+            return body(now);
+        }
+        if (_packed is null)
+        {
+            lock (_packing)
+                _packed ??= FusedWeights.Pack(this);
+        }
+        return body(_packed);
+    }
+
     public void Dispose()
     {
+        _packed?.Dispose();
         foreach (var tensor in _tensors.Values)
             tensor.Dispose();
     }

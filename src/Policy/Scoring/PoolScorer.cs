@@ -1,3 +1,4 @@
+using MassDpo.Policy.Fused;
 using MassDpo.Policy.Model;
 using MassDpo.Shared.Contracts;
 using static TorchSharp.torch;
@@ -25,13 +26,24 @@ public sealed record PoolScores(int[] Start, float[] Logps, float[]? Features, i
     public ReadOnlySpan<float> FeaturesOf(int pool) => Features.AsSpan(Start[pool] * FeatureSize, (Start[pool + 1] - Start[pool]) * FeatureSize);
 }
 
-/// <summary>Scores pools without gradients, packed: one forward for many pools, each prompt once. Thread-safe.</summary>
-public sealed class PoolScorer(LlamaModel model)
+/// <summary>
+/// Scores pools without gradients, packed: one forward for many pools, each prompt once. Policies in float32 on the CPU go through native/fused where
+/// this process has it, all others, and all where asked for, through tensor operations. Thread-safe.
+/// </summary>
+/// <param name="model">the forward in tensor operations</param>
+/// <param name="tensorOperationsOnly">leaves native/fused out: the readable reference that it is held against</param>
+public sealed class PoolScorer(LlamaModel model, bool tensorOperationsOnly = false)
 {
     internal LlamaModel Model => model;
 
     /// <summary>d: numbers in a candidate's feature vector.</summary>
     public int FeatureSize => model.Config.HiddenSize;
+
+    /// <summary>
+    /// Whether a pool's scores under these weights are the same bits whatever is scored with it. Where not, a product of matrices rounds otherwise with
+    /// other neighbours, and what has to be the same bits each time must be scored alone.
+    /// </summary>
+    public bool IsBatchInvariant(PolicyWeights weights) => !tensorOperationsOnly && weights.CanPack;
 
     /// <summary>
     /// Scores pools together. With <paramref name="outputFeatures"/> each candidate gets Σ_t (W_{y_t} − E_π[W]), the gradient of log π(y|x) with respect
@@ -40,6 +52,8 @@ public sealed class PoolScorer(LlamaModel model)
     /// </summary>
     public PoolScores Score(PolicyWeights weights, IReadOnlyList<EncodedPool> pools, bool outputFeatures)
     {
+        if (IsBatchInvariant(weights))
+            return weights.WithPacked(packed => FusedForward.Score(packed, model.Config, model.Rotary, pools, outputFeatures));
         using var _ = no_grad();
         using var scope = NewDisposeScope();
         using var batch = PackedBatch.Of(pools);
@@ -50,7 +64,21 @@ public sealed class PoolScorer(LlamaModel model)
         return new PoolScores(batch.CandidateStart, logps, features, model.Config.HiddenSize);
     }
 
-    /// <summary>Log-probabilities of one pool in a pack of its own: the same bits whatever else is scored, as a reference has to be.</summary>
+    /// <summary>
+    /// Log-probabilities of pools, each the same bits whatever else is scored, as a reference has to be: together where that changes nothing, else one by
+    /// one.
+    /// </summary>
+    public IReadOnlyList<float[]> ScoreCanonically(PolicyWeights weights, IReadOnlyList<EncodedPool> pools)
+    {
+        if (!IsBatchInvariant(weights))
+            return [.. pools.Select(pool => Score(weights, [pool], outputFeatures: false).Logps)];
+        if (pools.Count == 0)
+            return [];
+        var scores = Score(weights, pools, outputFeatures: false);
+        return [.. Enumerable.Range(0, pools.Count).Select(n => scores.LogpsOf(n).ToArray())];
+    }
+
+    /// <summary><see cref="ScoreCanonically"/> of one pool.</summary>
     public float[] ScoreAlone(PolicyWeights weights, EncodedPool pool) => Score(weights, [pool], outputFeatures: false).Logps;
 
     private static Tensor OutputFeatures(PolicyWeights weights, PackedBatch batch, Tensor logits_UV)

@@ -19,7 +19,8 @@ public static class TokenizerFile
             return type switch
             {
                 "WordLevel" => WordLevelTokenizer.Read(document.RootElement, file),
-                _ => throw new PolicyFormatException($"{file}: model type '{type}' is not supported; supported is WordLevel"),
+                "BPE" => BpeTokenizer.Read(document.RootElement, file),
+                _ => throw new PolicyFormatException($"{file}: model type '{type}' is not supported; supported are BPE and WordLevel"),
             };
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
@@ -39,16 +40,65 @@ public static class TokenizerFile
             throw new PolicyFormatException($"{file}: {component} '{type}' is not supported here");
     }
 
+    /// <summary>The vocabulary of a model: distinct tokens with distinct ids that are not far apart.</summary>
+    internal static Dictionary<string, int> ReadVocabulary(JsonElement model, string file)
+    {
+        var ids = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var word in model.GetProperty("vocab").EnumerateObject())
+            if (!ids.TryAdd(word.Name, word.Value.GetInt32()))
+                throw new PolicyFormatException($"{file}: '{Encoding.Excerpt.Of(word.Name)}' is in the vocabulary twice");
+        if (ids.Values.Any(id => id < 0 || id >= ids.Count + 100_000) || ids.Values.Distinct().Count() != ids.Count)
+            throw new PolicyFormatException($"{file}: the ids of the vocabulary are negative, doubled or far apart");
+        return ids;
+    }
+
+    /// <summary>The fields of a component of type Replace: a text, not a regular expression, and what takes its place.</summary>
+    internal static (string Pattern, string Content) ReadReplace(JsonElement json, string component, string file)
+    {
+        var pattern = json.GetProperty("pattern");
+        return pattern.TryGetProperty("String", out var text) && text.GetString() is { Length: > 0 } literal
+            && json.GetProperty("content").GetString() is { } content
+            ? (literal, content)
+            : throw new PolicyFormatException(
+                $"{file}: {component}: Replace of {Encoding.Excerpt.Of(pattern.GetRawText())} is not supported; supported is a text");
+    }
+
+    /// <summary>An added token that is special.</summary>
+    internal static JsonNode SpecialToken(string text, int id) => new JsonObject
+    {
+        ["id"] = id,
+        ["content"] = text,
+        ["single_word"] = false,
+        ["lstrip"] = false,
+        ["rstrip"] = false,
+        ["normalized"] = false,
+        ["special"] = true,
+    };
+
     /// <summary>The ids that a TemplateProcessing post-processor puts before a single text; all of them satisfy <paramref name="isToken"/>.</summary>
     internal static IReadOnlyList<int> ReadPrefix(JsonElement json, Func<int, bool> isToken, string file)
     {
-        var type = TypeOf(json, "post_processor");
-        if (type is null)
-            return [];
-        var post = json.GetProperty("post_processor");
-        if (type != "TemplateProcessing")
-            throw new PolicyFormatException($"{file}: post_processor '{type}' is not supported");
+        return TypeOf(json, "post_processor") is null ? [] : ReadProcessor(json.GetProperty("post_processor"), isToken, file);
+    }
+
+    private static List<int> ReadProcessor(JsonElement post, Func<int, bool> isToken, string file)
+    {
+        var type = post.TryGetProperty("type", out var named) ? named.GetString() : "unnamed";
         var prefix = new List<int>();
+        switch (type)
+        {
+            // It changes where tokens are said to begin, no ids.
+            case "ByteLevel":
+                return [];
+            case "Sequence":
+                foreach (var part in post.GetProperty("processors").EnumerateArray())
+                    prefix.InsertRange(0, ReadProcessor(part, isToken, file));
+                return prefix;
+            case "TemplateProcessing":
+                break;
+            default:
+                throw new PolicyFormatException($"{file}: post_processor '{type}' is not supported; supported are TemplateProcessing and ByteLevel");
+        }
         var afterText = false;
         foreach (var piece in post.GetProperty("single").EnumerateArray())
         {

@@ -1,4 +1,3 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -31,6 +30,10 @@ public sealed class WordLevelTokenizer : Tokenizer
 
     public override IReadOnlyList<int> Prefix { get; }
 
+    public override bool IsOfItems => !_splitsAtWhitespace;
+
+    public override string? UnknownToken => _unknown is { } id ? _texts[id] : null;
+
     public override int? IdOf(string item) => _ids.TryGetValue(item, out var id) && !_special.Contains(item) ? id : null;
 
     public override string? TextOf(int id) => id >= 0 && id < _texts.Length ? _texts[id] : null;
@@ -54,6 +57,16 @@ public sealed class WordLevelTokenizer : Tokenizer
             ids.Add(Id(rest[..end].ToString()));
             rest = rest[end..];
         }
+    }
+
+    /// <inheritdoc/>
+    public override string Decode(ReadOnlySpan<int> ids, bool skipSpecial = false)
+    {
+        var words = new List<string>(ids.Length);
+        foreach (var id in ids)
+            if (TextOf(id) is { } word && !(skipSpecial && _special.Contains(word)))
+                words.Add(word);
+        return string.Join(' ', words);
     }
 
     private int Id(string word) => _ids.TryGetValue(word, out var id) ? id
@@ -88,13 +101,8 @@ public sealed class WordLevelTokenizer : Tokenizer
         var pre = TokenizerFile.TypeOf(json, "pre_tokenizer");
         if (pre is not (null or "WhitespaceSplit"))
             throw new PolicyFormatException($"{file}: pre_tokenizer '{pre}' is not supported with WordLevel; supported is WhitespaceSplit, or none");
-        var ids = new Dictionary<string, int>(StringComparer.Ordinal);
         var model = json.GetProperty("model");
-        foreach (var word in model.GetProperty("vocab").EnumerateObject())
-            if (!ids.TryAdd(word.Name, word.Value.GetInt32()))
-                throw new PolicyFormatException($"{file}: '{Encoding.Excerpt.Of(word.Name)}' is in the vocabulary twice");
-        if (ids.Values.Any(id => id < 0 || id >= ids.Count + 100_000) || ids.Values.Distinct().Count() != ids.Count)
-            throw new PolicyFormatException($"{file}: the ids of the vocabulary are negative, doubled or far apart");
+        var ids = TokenizerFile.ReadVocabulary(model, file);
         var special = new List<string>();
         if (json.TryGetProperty("added_tokens", out var added) && added.ValueKind == JsonValueKind.Array)
         {
@@ -113,8 +121,8 @@ public sealed class WordLevelTokenizer : Tokenizer
         return new WordLevelTokenizer(ids, unknown, pre is not null, special, TokenizerFile.ReadPrefix(json, ids.Values.ToHashSet().Contains, file));
     }
 
-    /// <summary>The same as <c>tokenizer.json</c>.</summary>
-    public JsonObject ToJson()
+    /// <inheritdoc/>
+    public override JsonObject ToJson()
     {
         var vocabulary = new JsonObject();
         for (var id = 0; id < _texts.Length; id++)
@@ -125,23 +133,12 @@ public sealed class WordLevelTokenizer : Tokenizer
             ["version"] = "1.0",
             ["truncation"] = null,
             ["padding"] = null,
-            ["added_tokens"] = new JsonArray([.. _special.OrderBy(text => _ids[text]).Select(text => (JsonNode)new JsonObject
-            {
-                ["id"] = _ids[text],
-                ["content"] = text,
-                ["single_word"] = false,
-                ["lstrip"] = false,
-                ["rstrip"] = false,
-                ["normalized"] = false,
-                ["special"] = true,
-            })]),
+            ["added_tokens"] = new JsonArray([.. _special.OrderBy(text => _ids[text]).Select(text => TokenizerFile.SpecialToken(text, _ids[text]))]),
             ["normalizer"] = null,
             ["pre_tokenizer"] = _splitsAtWhitespace ? new JsonObject { ["type"] = "WhitespaceSplit" } : null,
             ["post_processor"] = TokenizerFile.PrefixTemplate([.. Prefix.Select(id => (_texts[id]!, id))]),
             ["decoder"] = null,
-            ["model"] = new JsonObject { ["type"] = "WordLevel", ["vocab"] = vocabulary, ["unk_token"] = _unknown is { } u ? _texts[u] : null },
+            ["model"] = new JsonObject { ["type"] = "WordLevel", ["vocab"] = vocabulary, ["unk_token"] = UnknownToken },
         };
     }
-
-    internal static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, WriteIndented = true };
 }

@@ -92,10 +92,8 @@ public sealed class SimulatedRun : IDisposable
         if (_freed)
             return;
         _freed = true;
-        // Begun within the schedule, so that all it waits for is part of it.
-        Task? stopping = null;
         if (!_host.Failure.IsFaulted)
-            _host.RunUntil(() => (stopping ??= _host.StopAsync().AsTask()).IsCompleted);
+            _host.Stop();
         _links.Dispose();
         _directory.Dispose();
         _source.DisposeAsync().AsTask().GetAwaiter().GetResult();

@@ -59,6 +59,13 @@ public sealed partial class PagesTests
         }
     }
 
+    [Fact]
+    public void The_program_that_the_readme_shows_is_the_sample() =>
+        Assert.Contains(CSharp().Match(SourceFiles.Read("README.md")).Groups[1].Value, SourceFiles.Read("samples/Embedded/Program.cs"), StringComparison.Ordinal);
+
+    [GeneratedRegex(@"^```csharp\n(.+?)^```", RegexOptions.Singleline | RegexOptions.Multiline)]
+    private static partial Regex CSharp();
+
     [GeneratedRegex(@"(?<![\w/.-])(src|tests|native|hocon|bench|docs|samples)/[\w./-]+")]
     private static partial Regex PathInText();
 

@@ -17,7 +17,7 @@ public sealed class CommandLineTests
         ["sft"] = ([], new()
         {
             ["--data"] = "several values, required", ["--policy"] = Required, ["--items"] = One, ["--eval"] = One, ["--layers"] = One, ["--hidden"] = One, ["--heads"] = One,
-            ["--epochs"] = One, ["--learning-rate"] = One, ["--threads"] = One, ["--seed"] = One,
+            ["--epochs"] = One, ["--learning-rate"] = One, ["--threads"] = One, ["--seed"] = One, ["--tokenizer"] = One, ["--vocabulary"] = One,
         }),
         ["run"] = ([], new()
         {
@@ -27,6 +27,11 @@ public sealed class CommandLineTests
             ["--max-staleness"] = One, ["--selectors"] = One, ["--threads"] = One, ["--seed"] = One,
         }),
         ["eval"] = ([], new() { ["--data"] = "several values, required", ["--policy"] = Required, ["--reference"] = One, ["--json"] = Flag, ["--beta"] = One, ["--threads"] = One }),
+        ["compare"] = ([], new()
+        {
+            ["--data"] = "several values, required", ["--eval"] = Required, ["--policy"] = Required, ["--output"] = Required, ["--selectors"] = One, ["--negatives"] = One,
+            ["--seeds"] = One, ["--baseline"] = One, ["--points"] = One, ["--jobs"] = One, ["--learning-rate"] = One, ["--batch"] = One, ["--passes"] = One, ["--shuffle"] = One,
+        }),
         ["score"] = ([], new() { ["--data"] = "several values, required", ["--policy"] = Required, ["--threads"] = One }),
         ["replay"] = (["OUTPUT"], new() { ["--output"] = Required }),
         ["validate"] = (["FILE"], new() { ["--policy"] = One }),

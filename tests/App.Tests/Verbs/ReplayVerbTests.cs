@@ -19,7 +19,7 @@ public sealed class ReplayVerbTests(SimulatedStream stream) : IClassFixture<Simu
         Assert.Contains("Replayed 12 updates on 90 records; events, losses and policy hashes agree.", called.Out);
         Assert.Contains($"bit for bit the one in {Path.Combine(output, "policy")}", called.Out);
         Assert.Empty(called.Error);
-        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], Directory.EnumerateFiles(again).Select(file => Path.GetFileName(file)).Order());
+        Assert.Equal(["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"], Directory.EnumerateFiles(again).Select(file => Path.GetFileName(file)).Order());
         foreach (var file in Directory.EnumerateFiles(again))
             Assert.Equal(File.ReadAllBytes(Path.Combine(output, "policy", Path.GetFileName(file))), File.ReadAllBytes(file));
         Assert.Equal(before, Snapshot(output));

@@ -61,7 +61,7 @@ public sealed class RunVerbTests(SimulatedStream stream) : IClassFixture<Simulat
         Assert.Equal(("cpu", 1), ((string?)report["device"], (int)report["threads"]!));
         Assert.Contains("libtorch", (string?)report["build"]);
         var settings = report["settings"]!.AsObject().ToDictionary(setting => setting.Key, setting => (string?)setting.Value);
-        Assert.Equal(EffectiveSettings.Reference.Paths().Select(leaf => leaf.Path).Where(key => !key.StartsWith("sft.") && !key.StartsWith("eval.") && !key.StartsWith("demo.")).Order(StringComparer.Ordinal),
+        Assert.Equal(EffectiveSettings.Reference.Paths().Select(leaf => leaf.Path).Where(key => key.Split('.')[0] is not ("sft" or "eval" or "demo" or "compare")).Order(StringComparer.Ordinal),
             settings.Keys);
         Assert.Equal(("8", "2", "1e-2"), (settings["learner.batch"], settings["selection.selectors"], settings["selection.ridge"]));
     }
@@ -222,6 +222,22 @@ public sealed class RunVerbTests(SimulatedStream stream) : IClassFixture<Simulat
         File.WriteAllText(data, File.ReadLines(stream.Data).First() + "\n");
         MadePolicy.Write(policy, stream.Policy.Config, seed: 2);
         await Called.Refused(1, ["run", "--data", data, "--policy", policy, "--output", output, "--batch", "8"], "data was ", "policy was ");
+    }
+
+    [Theory]
+    [InlineData("config.json")]
+    [InlineData("tokenizer.json")]
+    public async Task The_same_weights_with_another_meaning_are_another_policy(string file)
+    {
+        var policy = stream.NewOutput();
+        Directory.CreateDirectory(policy);
+        foreach (var part in Directory.EnumerateFiles(stream.PolicyDirectory))
+            File.Copy(part, Path.Combine(policy, Path.GetFileName(part)));
+        var (output, changed) = (stream.NewOutput(), Path.Combine(policy, file));
+        string[] words = ["run", "--data", stream.Data, "--policy", policy, "--output", output, "--max-records", "30"];
+        await Called.Well(words);
+        File.AppendAllText(changed, "\n");
+        await Called.Refused(1, words, "policy was weights", $"{Path.GetFileNameWithoutExtension(file)} {ContentHash.Of(File.ReadAllBytes(changed))[..16]}");
     }
 
     [Fact]

@@ -35,6 +35,62 @@ public sealed class SftVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task A_byte_level_BPE_is_learnt_from_histories_as_texts_and_from_texts()
+    {
+        foreach (var (name, data) in new[] { ("titles", Items("song song", "long song")), ("texts", Write("texts.jsonl", new { prompt = "what song", chosen = " the long song", rejected = new[] { " pearls" } })) })
+        {
+            var called = await Sft(data, name, "--tokenizer", "bpe", "--vocabulary", "262", "--epochs", "1");
+            Assert.Contains("a vocabulary of 262,", called.Out);
+            Assert.DoesNotContain("note:", called.Out);
+            using var policy = LoadedPolicy.Load(_folder[name]);
+            Assert.Equal(262, policy.Weights.Config.VocabularySize);
+            using var json = JsonDocument.Parse(File.ReadAllBytes(_folder[name, "tokenizer.json"]));
+            Assert.Equal("BPE", json.RootElement.GetProperty("model").GetProperty("type").GetString());
+            Assert.Equal("PreTrainedTokenizerFast", JsonDocument.Parse(File.ReadAllBytes(_folder[name, "tokenizer_config.json"])).RootElement.GetProperty("tokenizer_class").GetString());
+            Assert.Null((await Called.Well("eval", "--policy", _folder[name], "--data", data, "--json")).Json["skipped"]);
+        }
+    }
+
+    [Fact]
+    public async Task A_policy_over_titles_learns_runs_and_takes_titles_that_it_has_never_seen()
+    {
+        var data = Items([.. Enumerable.Range(0, 40).Select(i => "song " + i % 4)]);
+        await Sft(data, "titles", "--tokenizer", "bpe", "--vocabulary", "300", "--epochs", "12", "--learning-rate", "0.02", "--set", "sft.history-places=1");
+        Assert.Equal(1, await HitRate("titles", data));
+        var unseen = Write("unseen.jsonl", new { prompt = new { history = new[] { "Maçã", "two" } }, chosen = "song 1", rejected = new[] { "Júpiter", "語" } });
+        Assert.Equal(1, await HitRate("titles", unseen));
+        await Called.Well("run", "--data", unseen, "--policy", _folder["titles"], "--output", _folder["out"]);
+        foreach (var name in new[] { "tokenizer.json", "tokenizer_config.json" })
+            Assert.Equal(File.ReadAllBytes(_folder["titles", name]), File.ReadAllBytes(_folder["out", "policy", name]));
+    }
+
+    [Fact]
+    public async Task A_vocabulary_that_the_texts_do_not_fill_is_told()
+    {
+        var called = await Sft(Items("a"), "policy", "--tokenizer", "bpe", "--epochs", "0");
+        Assert.Matches(@"note: the texts have no more pairs to merge: the vocabulary has \d+ tokens, not 1,000", called.Out);
+    }
+
+    [Fact]
+    public async Task Items_may_be_words_and_items_need_histories()
+    {
+        await Sft(Items("a b"), "words", "--tokenizer", "words", "--epochs", "1");
+        Assert.Equal(["<s>", "</s>", "<unk>", "one", "two", "a", "b", "no", "three"], Vocabulary("words"));
+        await Sft(Items("a b"), "items", "--tokenizer", "items", "--epochs", "0");
+        Assert.Contains("a b", Vocabulary("items"));
+        var texts = Write("texts.jsonl", new { prompt = "a", chosen = "b", rejected = new[] { "c" } });
+        await Called.Refused(1, Words(texts, "policy", "--tokenizer", "items"), "1 of 1 records have a text as prompt");
+        Assert.False(Directory.Exists(_folder["policy"]));
+    }
+
+    [Theory]
+    [InlineData("--tokenizer", "unigram", "sft.tokenizer")]
+    [InlineData("--vocabulary", "257", "sft.vocabulary")]
+    [InlineData("--vocabulary", "many", "sft.vocabulary")]
+    public async Task A_tokenizer_that_cannot_be_is_refused_by_name(string flag, string value, string key) =>
+        await Called.Refused(2, Words(Items("a"), "policy", flag, value), flag, key);
+
+    [Fact]
     public async Task A_csv_gives_its_column_of_items()
     {
         var items = _folder.Write("items.csv", "id,Title,year\n1,\"Comma, Comma\",2001\n2,plain,2002\n");

@@ -79,8 +79,7 @@ public sealed class IntakeModelTests
             new IngestOptions(IntakeScene.Name, window)));
         host.RunUntil(() => learner is { Done: true });
         AssertComplete(source, learner!, host, failures);
-        Task? stopping = null;
-        host.RunUntil(() => (stopping ??= host.StopAsync().AsTask()).IsCompleted);
+        host.Stop();
         Assert.Equal(0, source.Open);
         return (learner!, host);
     }

@@ -85,12 +85,7 @@ internal sealed class IntakeScene
     /// <summary>Runs until nobody has anything to do.</summary>
     public void Settle() => Assert.Throws<SimulationStuckException>(() => Host.RunUntil(() => false));
 
-    public void Stop()
-    {
-        // Asked for from within the schedule, so that all that follows runs on it.
-        Task? stopping = null;
-        Host.RunUntil(() => (stopping ??= Host.StopAsync().AsTask()).IsCompleted);
-    }
+    public void Stop() => Host.Stop();
 
     private void Ask() => _pools.Request("selector", Got.Add);
 

@@ -161,6 +161,24 @@ public sealed class FileSourceTests
         Assert.Equal(25, limited.EstimatedRecords);
     }
 
+    [Theory]
+    [InlineData("none", false)]
+    [InlineData("none", true)]
+    [InlineData("50", false)]
+    public async Task A_stream_in_its_own_order_is_estimated_by_its_bytes_and_known_after_a_pass(string order, bool packed)
+    {
+        using var folder = new TempFolder();
+        string[] files = [.. Enumerable.Range(0, 2).Select(i => packed
+            ? Reading.Pack(folder, $"{i}.gz", Reading.Numbered(20_000, 10_000))
+            : folder.Write($"{i}.jsonl", Reading.Numbered(20_000, 10_000)))];
+        await using var source = new FileSource(files, Reading.InOrder with { Order = ShuffleOrder.Parse(order), Passes = 3 });
+        await using var entries = source.ReadAsync(new Position("files", 0, 0), default).GetAsyncEnumerator();
+        for (var read = 1; await entries.MoveNextAsync() && entries.Current is not SourceEntry.PassEnd; read++)
+            if (read is 5_000 or 15_000 or 25_000 or 39_000)
+                Assert.InRange(source.EstimatedRecords!.Value, 108_000, 132_000);
+        Assert.Equal(120_000, source.EstimatedRecords);
+    }
+
     [Fact]
     public async Task A_whole_shuffle_leaves_no_temporary_files()
     {

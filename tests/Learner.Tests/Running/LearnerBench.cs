@@ -54,8 +54,8 @@ internal sealed class LearnerBench : IDisposable
     public void Tell(ControlMessage message)
     {
         var before = Process.Messages;
-        var sending = Process.Control.SendAsync(message, default).AsTask();
-        Process.Host.RunUntil(() => sending.IsCompletedSuccessfully && Process.Messages > before);
+        Process.Host.RunToEnd(() => Process.Control.SendAsync(message, default).AsTask());
+        Process.Host.RunUntil(() => Process.Messages > before);
     }
 
     public void Tell(LearnerMessage message)
@@ -68,8 +68,8 @@ internal sealed class LearnerBench : IDisposable
     public void Send(SelectionBlock block)
     {
         var before = Process.Messages;
-        var sending = Process.Selections.SendAsync(block, default).AsTask();
-        Process.Host.RunUntil(() => sending.IsCompletedSuccessfully && Process.Messages > before);
+        Process.Host.RunToEnd(() => Process.Selections.SendAsync(block, default).AsTask());
+        Process.Host.RunUntil(() => Process.Messages > before);
     }
 
     /// <summary>Confirms the published policy, so that the epoch opens.</summary>

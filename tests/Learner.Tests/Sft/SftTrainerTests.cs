@@ -183,6 +183,27 @@ public sealed class SftTrainerTests
     }
 
     [Fact]
+    public void An_item_of_several_tokens_is_learnt_whole_with_its_end_token()
+    {
+        using var model = new LlamaModel(Config);
+        using var start = MadePolicy.Weights(Config);
+        // BOS; items of two tokens, none and one, each with the end token 2; a response.
+        var sequence = new SftSequence([1, 5, 3, 2, 2, 7, 2, 9, 2], 7, EndToken: 2);
+        var options = Options(epochs: 1) with { HistoryPlaces = 1, Schedule = new LearningRateSchedule(0, ScheduleShape.Constant, 0, 0, 1) };
+        var losses = new HashSet<double>();
+        for (var seed = 0; seed < 30; seed++)
+        {
+            SftProgress? report = null;
+            using var weights = SftTrainer.Train(model, start, [sequence], options with { Seed = seed }, null, r => report = r, default).Weights;
+            losses.Add(Math.Round(report!.Loss, 4));
+        }
+        var logps = new ReferenceLlama(start).Logps(sequence.Tokens);
+        double[] possible = [.. new int[][] { [0, 1, 2], [3], [4, 5] }.Select(places => places.Append(6).Append(7).Average(place => -logps[place][sequence.Tokens[place + 1]]))];
+        Assert.All(losses, loss => Assert.Contains(possible, other => Math.Abs(other - loss) < 2e-4));
+        Assert.Equal(3, losses.Count);
+    }
+
+    [Fact]
     public void A_prompt_of_one_token_has_no_places_to_draw()
     {
         using var model = new LlamaModel(Config);
@@ -208,7 +229,8 @@ public sealed class SftTrainerTests
     {
         var sequence = SftSequence.Of(new EncodedPool([1, 2, 3], [[4, 5], [6]]));
         Assert.Equal([1, 2, 3, 4, 5], sequence.Tokens);
-        Assert.Equal(3, sequence.PromptLength);
+        Assert.Equal((3, null), (sequence.PromptLength, sequence.EndToken));
+        Assert.Equal(2, SftSequence.Of(new EncodedPool([1], [[4]]), endToken: 2).EndToken);
     }
 
     private static SftResult Train(LlamaModel model, PolicyWeights start, IReadOnlyList<SftSequence> sequences, SftOptions options) =>

@@ -269,6 +269,48 @@ public sealed class RecordEncoderTests
         Assert.Equal(why.Reason, System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(why.Reason)));
     }
 
+    [Fact]
+    public void A_history_as_text_is_BOS_and_its_items_each_with_the_end_token_after_it()
+    {
+        var encoded = Encoded(new RecordEncoder(Words, MadePolicy.Config(positions: 20)), History("a b", "c d", "e", "") with { Prompt = Prompt.OfHistory(["a b", "c"]) });
+        Assert.Equal([Bos, 3, 4, Eos, 5, Eos], encoded.Tokens.Prompt);
+        Assert.Equal([[5, 6, Eos], [7, Eos], [Eos]], encoded.Tokens.Responses);
+        Assert.Equal((0, 0), (encoded.UnknownItems, encoded.DroppedDuplicates));
+    }
+
+    [Theory]
+    // BOS, the longest candidate with its end token: 4 of 8 positions. The oldest items go, whole.
+    [InlineData(8, "a", "b", new[] { Bos, 3, Eos, 4, Eos })]
+    [InlineData(8, "a b", "c", new[] { Bos, 5, Eos })]
+    [InlineData(9, "a b", "c", new[] { Bos, 3, 4, Eos, 5, Eos })]
+    [InlineData(8, "a", "b c d e", new[] { Bos })]
+    [InlineData(4, "a", "b", new[] { Bos })]
+    public void Of_a_long_history_as_text_the_newest_items_stay(int positions, string older, string newer, int[] prompt)
+    {
+        var record = new PreferenceRecord { Prompt = Prompt.OfHistory([older, newer]), Candidates = ["f", "g h"] };
+        Assert.Equal(prompt, Encoded(new RecordEncoder(Words, MadePolicy.Config(positions: positions)), record).Tokens.Prompt);
+    }
+
+    [Fact]
+    public void A_candidate_that_no_position_is_left_for_is_too_long()
+    {
+        var why = Rejected(new RecordEncoder(Words, MadePolicy.Config(positions: 3)), History("a", "f", "g h"));
+        Assert.Equal(DeadLetterCodes.TooLong, why.Code);
+        Assert.Contains("4 tokens", why.Reason);
+        Assert.Contains("positions for 3", why.Reason);
+    }
+
+    [Fact]
+    public void A_history_as_text_needs_a_policy_with_both_tokens()
+    {
+        foreach (var (config, named) in new[] { (Config with { BosTokenId = null }, "bos_token_id"), (Config with { EosTokenId = null }, "eos_token_id") })
+        {
+            var why = Rejected(new RecordEncoder(Words, config), History("a", "a", "b"));
+            Assert.Equal(DeadLetterCodes.Unsupported, why.Code);
+            Assert.Contains(named, why.Reason);
+        }
+    }
+
     /// <summary>Characters as tokens, but "ab" is one: enough to merge across a boundary.</summary>
     private sealed class PairTokenizer(bool bos) : Tokenizer
     {
@@ -283,5 +325,9 @@ public sealed class RecordEncoderTests
         public override int? IdOf(string item) => null;
 
         public override string? TextOf(int id) => null;
+
+        public override string Decode(ReadOnlySpan<int> ids, bool skipSpecial) => throw new NotSupportedException();
+
+        public override System.Text.Json.Nodes.JsonObject ToJson() => throw new NotSupportedException();
     }
 }

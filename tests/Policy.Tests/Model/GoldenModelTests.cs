@@ -27,14 +27,17 @@ public sealed class GoldenModelTests
         AssertRelative(Doubles(json.GetProperty("logits_last_token")), logits[^1], 1e-4);
         AssertRelative(Doubles(json.GetProperty("logits_sum_per_token")), [.. logits.Select(row => (float)row.Sum(x => (double)x))], 1e-4);
         var pool = new EncodedPool(Ints(json.GetProperty("prompt")), [.. json.GetProperty("candidates").EnumerateArray().Select(Ints)]);
-        var scores = new PoolScorer(model).Score(weights, [pool], outputFeatures: true);
-        AssertRelative(Doubles(json.GetProperty("candidate_logps")), scores.Logps, 1e-4);
         var features = json.GetProperty("features");
         var output = Rows(features.GetProperty("output"));
         var d = config.HiddenSize;
-        for (var j = 1; j < output.Length; j++)
-            AssertRelative([.. output[j].Zip(output[0], (a, b) => a - b)],
-                [.. Enumerable.Range(0, d).Select(i => scores.Features![j * d + i] - scores.Features[i])], 1e-4);
+        foreach (var scorer in new PoolScorer[] { new(model), new(model, tensorOperationsOnly: true) })
+        {
+            var scores = scorer.Score(weights, [pool], outputFeatures: true);
+            AssertRelative(Doubles(json.GetProperty("candidate_logps")), scores.Logps, 1e-4);
+            for (var j = 1; j < output.Length; j++)
+                AssertRelative([.. output[j].Zip(output[0], (a, b) => a - b)],
+                    [.. Enumerable.Range(0, d).Select(i => scores.Features![j * d + i] - scores.Features[i])], 1e-4);
+        }
         var whole = new PoolScorer(model).Score(weights, [pool], new FeatureForm(FeatureKind.Output, true));
         AssertRelative([.. output.SelectMany(row => row.Select(x => x / Math.Sqrt(row.Sum(y => y * y))))], whole.Features!, 1e-4);
         var hidden = new PoolScorer(model).Score(weights, [pool], new FeatureForm(FeatureKind.Hidden, false));

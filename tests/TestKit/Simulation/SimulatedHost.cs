@@ -42,10 +42,14 @@ public sealed class SimulatedHost(int seed) : ActorHost(new FakeClock(), NullLog
     }
 
     /// <summary>Stops all actors and runs what that takes.</summary>
-    public void Stop()
+    public void Stop() => RunToEnd(() => StopAsync().AsTask());
+
+    /// <summary>Begins something among the steps, and runs until it has ended. Begun outside, it would go on in the thread pool.</summary>
+    public void RunToEnd(Func<Task> begin)
     {
-        var stopping = StopAsync().AsTask();
-        RunUntil(() => stopping.IsCompleted);
+        Task? begun = null;
+        RunUntil(() => (begun ??= begin()).IsCompleted);
+        begun!.GetAwaiter().GetResult();
     }
 
     protected override Task Run(string name, Dispatch dispatch, Func<Task> loop)
