@@ -50,7 +50,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
 
     private async Task<MeasuredRun> RunAsync(Start start, Arm arm, int seed, CancellationToken stop)
     {
-        var name = $"{arm.Name}-seed{seed}";
+        var name = $"{arm.FullName.Replace(':', '-')}-seed{seed}";
         var (directory, file) = (Path.Combine(request.Output, "runs", name), Path.Combine(request.Output, "runs", name + ".json"));
         var options = OptionsOf(arm, seed);
         await using var source = new FileSource(request.Data, options.Files);
@@ -77,7 +77,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         using var trained = LoadedPolicy.Load(Path.Combine(directory, "policy"));
         var points = snapshots.Kept.Where(kept => kept.Key < result.Outcome.Version).Select(kept => tally.At(kept.Key, Measure(start, (PolicyWeights)kept.Value.Tensors)))
             .Append(tally.At(result.Outcome.Version, Measure(start, trained.Weights))).ToList();
-        var run = new MeasuredRun(identity, arm.Name, seed, start.Before, points, result.Outcome.Version, tally.Negatives, tally.Duplicates, Quality(start, trained, options.Selection));
+        var run = new MeasuredRun(identity, arm.FullName, seed, start.Before, points, result.Outcome.Version, tally.Negatives, tally.Duplicates, Quality(start, trained, options.Selection));
         await File.WriteAllTextAsync(file + ".writing", run.ToJson(), CancellationToken.None);
         File.Move(file + ".writing", file);
         Directory.Delete(directory, recursive: true);
@@ -97,10 +97,17 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
     private RunOptions OptionsOf(Arm arm, int seed) => request.Run with
     {
         Files = request.Run.Files with { Seed = seed },
-        Selection = request.Run.Selection with { Method = arm.Method, Seed = seed, Kernel = request.Run.Selection.Kernel with { Negatives = arm.Negatives } },
+        Selection = request.Run.Selection with
+        {
+            Method = arm.Method,
+            Seed = seed,
+            Kernel = request.Run.Selection.Kernel with { Negatives = arm.Negatives },
+            Features = arm.Features is { } kind ? request.Run.Selection.Features with { Kind = kind } : request.Run.Selection.Features,
+        },
         Settings = new Dictionary<string, string>(request.Run.Settings)
         {
             ["selection.method"] = arm.Method.Name(),
+            ["selection.features"] = Arm.Name(arm.Features ?? request.Run.Selection.Features.Kind),
             ["selection.negatives"] = FormattableString.Invariant($"{arm.Negatives}"),
             ["runtime.seed"] = FormattableString.Invariant($"{seed}"),
         },

@@ -19,7 +19,7 @@ internal sealed class ComparisonReport
     {
         _request = request;
         _arms = request.Comparison.Arms;
-        _runs = _arms.ToDictionary(arm => arm.Name, arm => runs.Where(run => run.Arm == arm.Name).OrderBy(run => run.Seed).ToList());
+        _runs = _arms.ToDictionary(arm => arm.FullName, arm => runs.Where(run => run.Arm == arm.FullName).OrderBy(run => run.Seed).ToList());
     }
 
     /// <summary>Writes <c>report.md</c>, <c>curves.svg</c> and <c>results.json</c>.</summary>
@@ -28,7 +28,7 @@ internal sealed class ComparisonReport
         File.WriteAllText(Path.Combine(_request.Output, "report.md"), ToMarkdown());
         File.WriteAllText(Path.Combine(_request.Output, Figure), ToSvg());
         File.WriteAllText(Path.Combine(_request.Output, "results.json"),
-            "[\n" + string.Join(",\n", _arms.SelectMany(arm => _runs[arm.Name]).Select(run => run.ToJson().TrimEnd())) + "\n]\n");
+            "[\n" + string.Join(",\n", _arms.SelectMany(arm => _runs[arm.FullName]).Select(run => run.ToJson().TrimEnd())) + "\n]\n");
     }
 
     public string ToMarkdown()
@@ -36,13 +36,13 @@ internal sealed class ComparisonReport
         var c = _request.Comparison;
         var text = new StringBuilder();
         text.AppendLine("# Selectors compared").AppendLine();
-        text.AppendLine(Invariant($"{string.Join(", ", _arms.Select(arm => arm.Name))}: the same records in the same order, {c.Seeds} seed{(c.Seeds == 1 ? "" : "s")} each. Values are means over seeds ± their standard deviation."));
+        text.AppendLine(Invariant($"{string.Join(", ", _arms.Select(arm => arm.FullName))}: the same records in the same order, {c.Seeds} seed{(c.Seeds == 1 ? "" : "s")} each. Values are means over seeds ± their standard deviation."));
         text.AppendLine("Differences are paired by seed; p is that of a two-sided t-test on the pairs, not corrected for how many are made.").AppendLine();
         Recipe(text);
         text.AppendLine("## At the end").AppendLine();
         Table(text, ["", "HR@1 %", "NDCG@5", "accuracy %", "reward accuracy %", "reward HR@1 %", "PL loss"],
-            [["before", .. Columns.Select(column => Mean(_runs[_arms[0].Name], run => column.Of(run.Before), column.Scale, column.Digits))],
-            .. _arms.Select(arm => (string[])[arm.Name, .. Columns.Select(column => Mean(_runs[arm.Name], run => column.Of(run.End), column.Scale, column.Digits))])]);
+            [["before", .. Columns.Select(column => Mean(_runs[_arms[0].FullName], run => column.Of(run.Before), column.Scale, column.Digits))],
+            .. _arms.Select(arm => (string[])[arm.FullName, .. Columns.Select(column => Mean(_runs[arm.FullName], run => column.Of(run.End), column.Scale, column.Digits))])]);
         Differences(text);
         EqualCompute(text);
         Choices(text);
@@ -53,8 +53,8 @@ internal sealed class ComparisonReport
     }
 
     /// <summary>The table of ends as rows of text, for a terminal.</summary>
-    public IEnumerable<string[]> Summary() => _arms.Select(arm => (string[])[arm.Name, .. Columns.Select(column => Mean(_runs[arm.Name], run => column.Of(run.End), column.Scale, column.Digits)),
-        Invariant($"{_runs[arm.Name].Average(run => run.Points[^1].Records / run.Points[^1].Seconds):F0}")]);
+    public IEnumerable<string[]> Summary() => _arms.Select(arm => (string[])[arm.FullName, .. Columns.Select(column => Mean(_runs[arm.FullName], run => column.Of(run.End), column.Scale, column.Digits)),
+        Invariant($"{_runs[arm.FullName].Average(run => run.Points[^1].Records / run.Points[^1].Seconds):F0}")]);
 
     private static readonly (string Name, Func<Measures, double> Of, double Scale, int Digits)[] Columns =
     [
@@ -67,8 +67,8 @@ internal sealed class ComparisonReport
         var run = _request.Run;
         text.AppendLine("## Recipe").AppendLine();
         text.AppendLine($"Records: {string.Join(", ", _request.Data.Select(file => Path.GetFileName(file)))}; start: {_request.Policy}; measured on {Path.GetFileName(_request.Evaluation)}. {RunReport.Build}, {run.Threads} thread{(run.Threads == 1 ? "" : "s")} an operation, {_request.Comparison.Jobs} run{(_request.Comparison.Jobs == 1 ? "" : "s")} at a time.");
-        var sizes = _arms.Select(arm => Invariant($"{arm.Name} {run.Slots.BatchSize * (1 + _runs[arm.Name].Average(r => r.Negatives)):F0}"));
-        text.AppendLine(Invariant($"A batch is {run.Slots.BatchSize} records; effective batch in sequences: {string.Join(", ", sizes)}. Updates: {_runs[_arms[0].Name][0].Updates:N0}.")).AppendLine();
+        var sizes = _arms.Select(arm => Invariant($"{arm.FullName} {run.Slots.BatchSize * (1 + _runs[arm.FullName].Average(r => r.Negatives)):F0}"));
+        text.AppendLine(Invariant($"A batch is {run.Slots.BatchSize} records; effective batch in sequences: {string.Join(", ", sizes)}. Updates: {_runs[_arms[0].FullName][0].Updates:N0}.")).AppendLine();
         Table(text, ["setting", "value"], [.. _request.Changed.Select(setting => (string[])[$"`{setting.Key}`", $"`{setting.Value}`"])]);
     }
 
@@ -79,7 +79,7 @@ internal sealed class ComparisonReport
         {
             if (_request.Comparison.BaselineOf(arm) is not { } baseline)
                 continue;
-            rows.Add([arm.Name, baseline.Name, .. Columns.Select(column => Difference(PairedTest.Of(Ends(arm, column.Of), Ends(baseline, column.Of)), column.Scale, column.Digits))]);
+            rows.Add([arm.FullName, baseline.FullName, .. Columns.Select(column => Difference(PairedTest.Of(Ends(arm, column.Of), Ends(baseline, column.Of)), column.Scale, column.Digits))]);
         }
         if (rows.Count == 0)
             return;
@@ -87,20 +87,20 @@ internal sealed class ComparisonReport
         Table(text, ["", "minus", .. Columns.Select(column => column.Name)], rows);
         text.AppendLine("\\* p < .05, \\*\\* p < .01.").AppendLine();
 
-        List<double> Ends(Arm arm, Func<Measures, double> of) => [.. _runs[arm.Name].Select(run => of(run.End))];
+        List<double> Ends(Arm arm, Func<Measures, double> of) => [.. _runs[arm.FullName].Select(run => of(run.End))];
     }
 
     private void EqualCompute(StringBuilder text)
     {
-        var budget = _arms.Min(arm => _runs[arm.Name].Min(run => run.Points[^1].Forwards));
+        var budget = _arms.Min(arm => _runs[arm.FullName].Min(run => run.Points[^1].Forwards));
         text.AppendLine("## At equal compute").AppendLine();
         text.AppendLine(Invariant($"After {budget:N0} sequence-forwards, the most that all have spent; between two measurements by a straight line."));
         text.AppendLine();
-        Table(text, ["", "records", "HR@1 %", "reward accuracy %", "PL loss"], [.. _arms.Select(arm => (string[])[arm.Name,
-            Invariant($"{_runs[arm.Name].Average(run => Interpolated(run, budget, point => point.Records, 0)):N0}"),
-            Mean(_runs[arm.Name], run => Interpolated(run, budget, point => point.Measures.HitRate1, run.Before.HitRate1), 100, 2),
-            Mean(_runs[arm.Name], run => Interpolated(run, budget, point => point.Measures.RewardAccuracy, run.Before.RewardAccuracy), 100, 2),
-            Mean(_runs[arm.Name], run => Interpolated(run, budget, point => point.Measures.Loss, run.Before.Loss), 1, 4)])]);
+        Table(text, ["", "records", "HR@1 %", "reward accuracy %", "PL loss"], [.. _arms.Select(arm => (string[])[arm.FullName,
+            Invariant($"{_runs[arm.FullName].Average(run => Interpolated(run, budget, point => point.Records, 0)):N0}"),
+            Mean(_runs[arm.FullName], run => Interpolated(run, budget, point => point.Measures.HitRate1, run.Before.HitRate1), 100, 2),
+            Mean(_runs[arm.FullName], run => Interpolated(run, budget, point => point.Measures.RewardAccuracy, run.Before.RewardAccuracy), 100, 2),
+            Mean(_runs[arm.FullName], run => Interpolated(run, budget, point => point.Measures.Loss, run.Before.Loss), 1, 4)])]);
     }
 
     private void Choices(StringBuilder text)
@@ -108,9 +108,9 @@ internal sealed class ComparisonReport
         text.AppendLine("## What they choose, and what it costs").AppendLine();
         Table(text, ["", "negatives", "duplicates %", "F / best F", "cosine to the pool's gradient", "forwards per record", "records/s"], [.. _arms.Select(arm =>
         {
-            var runs = _runs[arm.Name];
+            var runs = _runs[arm.FullName];
             var information = runs.Select(run => run.Quality?.Information).OfType<double>().ToList();
-            return (string[])[arm.Name, Invariant($"{runs.Average(run => run.Negatives):F1}"), Invariant($"{100 * runs.Average(run => run.Duplicates):F1}"),
+            return (string[])[arm.FullName, Invariant($"{runs.Average(run => run.Negatives):F1}"), Invariant($"{100 * runs.Average(run => run.Duplicates):F1}"),
                 information.Count > 0 ? Invariant($"{information.Average():F3}") : "",
                 runs[0].Quality is null ? "" : Invariant($"{runs.Average(run => run.Quality!.Cosine):F3}"),
                 Invariant($"{runs.Average(run => (double)run.Points[^1].Forwards / run.Points[^1].Records):F1}"),
@@ -126,7 +126,7 @@ internal sealed class ComparisonReport
         // At the start policy and reference are one: there is no reward yet.
         (string Title, bool FromStart, Func<Measures, double> Of)[] values =
             [("HR@1 %", true, m => 100 * m.HitRate1), ("reward accuracy %", false, m => 100 * m.RewardAccuracy)];
-        return Chart.ToSvg([.. values.SelectMany(value => axes.Select(axis => new Panel(axis.Title, value.Title, [.. _arms.Select(arm => Line(_runs[arm.Name], arm.Name, axis.Of, value.Of, value.FromStart))])))], axes.Length);
+        return Chart.ToSvg([.. values.SelectMany(value => axes.Select(axis => new Panel(axis.Title, value.Title, [.. _arms.Select(arm => Line(_runs[arm.FullName], arm.FullName, axis.Of, value.Of, value.FromStart))])))], axes.Length);
     }
 
     private static Series Line(List<MeasuredRun> runs, string name, Func<MeasuredPoint, double> x, Func<Measures, double> y, bool fromStart)

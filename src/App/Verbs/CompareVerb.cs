@@ -27,7 +27,7 @@ internal static class CompareVerb
         foreach (var option in new Option[] { data, evaluation, policy, output })
             command.Options.Add(option);
         var settings = new SettingOptions(command,
-            ("--selectors", "compare.selectors", "a,b,c", "What is compared: mass, exact, random, hardest, all."),
+            ("--selectors", "compare.selectors", "a,b,c", "What is compared: mass, exact, random, hardest, all; with features, as in mass:head."),
             ("--negatives", "compare.negatives", "1,3,5", "Negatives kept per record; each selector is tried with each."),
             ("--seeds", "compare.seeds", "N", "Runs of each."),
             ("--baseline", "compare.baseline", "SELECTOR", "What the others are compared with."),
@@ -46,7 +46,7 @@ internal static class CompareVerb
                 RunOptions.CheckLoss(effective, run.Trainer.Loss, arm.Method, arm.Negatives);
             var request = new ComparisonRequest(parsed.GetValue(data)!, parsed.GetValue(policy)!, parsed.GetValue(evaluation)!, parsed.GetValue(output)!, comparison,
                 run, EvalVerb.Options(effective), Changed(effective));
-            Output.ErrorLine($"{comparison.Arms.Count * comparison.Seeds} runs: {string.Join(", ", comparison.Arms.Select(arm => arm.Name))}, {comparison.Seeds} of each");
+            Output.ErrorLine($"{comparison.Arms.Count * comparison.Seeds} runs: {string.Join(", ", comparison.Arms.Select(arm => arm.FullName))}, {comparison.Seeds} of each");
             var report = new ComparisonReport(request, await new ComparisonJob(request, Output.ErrorLine).RunAsync(cancellation));
             report.Write();
             Print(report);
