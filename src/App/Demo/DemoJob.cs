@@ -57,7 +57,7 @@ internal static class DemoJob
         if (options.Trainer.Loss.IsOfPairs())
             throw settings.Outside("learner.loss", options.Trainer.Loss.Name(), "the demo trains on whole pools too: leave it at pl");
         if (options.Selection.Features.Kind == FeatureKind.Hidden)
-            throw settings.Outside("selection.features", "hidden", "the demo's songs have one token each, which it cannot tell apart: leave it at output");
+            throw settings.Outside("selection.features", "hidden", "the demo's songs have one token each, which it cannot tell apart: set output");
         Prepare(request.Output);
         var (stream, test, start) = (Path.Combine(request.Output, "stream.jsonl"), Path.Combine(request.Output, "held-out.jsonl"), Path.Combine(request.Output, "start"));
         say($"Making a stream of {records:N0} preferences and {heldOut:N0} held-out ones …");

@@ -57,10 +57,7 @@ public sealed record RunOptions
         var method = settings.Choice("selection.method", Enum.GetValues<SelectionMethod>().ToDictionary(method => method.Name()));
         var negatives = settings.Integer("selection.negatives", 1, 1 << 16);
         var loss = settings.Choice("learner.loss", Enum.GetValues<PreferenceLoss>().ToDictionary(loss => loss.Name()));
-        if (loss.IsOfPairs() && (negatives > 1 || method == SelectionMethod.All))
-            throw settings.Outside("learner.loss",
-                $"{loss.Name()} with {(method == SelectionMethod.All ? "selection.method = all" : $"selection.negatives = {negatives}")}",
-                "it compares the chosen response with one other: set selection.negatives = 1 and a method that keeps one, or learner.loss = pl");
+        CheckLoss(settings, loss, method, negatives);
         return new RunOptions
         {
             Duplicates = settings.Choice("ingest.duplicates", new Dictionary<string, Duplicates> { ["drop"] = Duplicates.Drop, ["keep"] = Duplicates.Keep }),
@@ -92,6 +89,14 @@ public sealed record RunOptions
             Progress = settings.Duration("runtime.progress", TimeSpan.FromMilliseconds(100), LongestSpan),
             Settings = settings.Effective.Where(setting => IsOfRun(setting.Key)).ToDictionary(StringComparer.Ordinal),
         };
+    }
+
+    /// <exception cref="Shared.Settings.Hocon.HoconException">a loss of pairs with more than one negative</exception>
+    internal static void CheckLoss(EffectiveSettings settings, PreferenceLoss loss, SelectionMethod method, int negatives)
+    {
+        if (loss.IsOfPairs() && (negatives > 1 || method == SelectionMethod.All))
+            throw settings.Outside("learner.loss", $"{loss.Name()} with {(method == SelectionMethod.All ? "the whole pool" : $"{negatives} negatives")}",
+                "it compares the chosen response with one other: set selection.negatives = 1 and a method that keeps one, or learner.loss = pl");
     }
 
     /// <summary>The optimiser's numbers out of a section.</summary>

@@ -41,8 +41,11 @@ internal static class CompareVerb
         {
             var effective = settings.Read(parsed);
             var comparison = ComparisonOptions.From(effective);
+            var run = RunOptions.From(effective);
+            foreach (var arm in comparison.Arms)
+                RunOptions.CheckLoss(effective, run.Trainer.Loss, arm.Method, arm.Negatives);
             var request = new ComparisonRequest(parsed.GetValue(data)!, parsed.GetValue(policy)!, parsed.GetValue(evaluation)!, parsed.GetValue(output)!, comparison,
-                RunOptions.From(effective), EvalVerb.Options(effective), Changed(effective));
+                run, EvalVerb.Options(effective), Changed(effective));
             Output.ErrorLine($"{comparison.Arms.Count * comparison.Seeds} runs: {string.Join(", ", comparison.Arms.Select(arm => arm.FullName))}, {comparison.Seeds} of each");
             var report = new ComparisonReport(request, await new ComparisonJob(request, Output.ErrorLine).RunAsync(cancellation));
             report.Write();

@@ -123,7 +123,16 @@ public sealed class FeaturesTests : IDisposable
     [Fact]
     public async Task A_loss_of_pairs_with_several_negatives_ends_with_2_and_the_remedy() =>
         await Called.Refused(2, Words(_folder["none"], "--set", "learner.loss=hinge"),
-            "learner.loss", "selection.negatives = 2", "set selection.negatives = 1");
+            "learner.loss", "hinge with 2 negatives", "set selection.negatives = 1");
+
+    [Fact]
+    public async Task A_comparison_refuses_a_loss_of_pairs_with_an_arm_of_several_negatives()
+    {
+        var output = _folder["compared"];
+        await Called.Refused(2, ["compare", "--data", _data, "--policy", _policy, "--output", output, "--eval", _data, "--selectors", "mass,random",
+            "--negatives", "1,2", "--set", "selection.negatives=1", "--set", "learner.loss=hinge"], "learner.loss", "hinge with 2 negatives");
+        Assert.False(Directory.Exists(output));
+    }
 
     [Theory]
     [InlineData("learner.loss", "learner.loss=ipo", "selection.negatives=1")]
