@@ -34,7 +34,9 @@ public sealed class BpeTokenizer : Tokenizer
         _decoder = TokenDecoder.Read(json, file);
         var added = ReadAdded(json, file).ToList();
         var normalised = added.Where(token => token.IsNormalised)
-            .Select(token => token.Token with { Content = _normalizer.Of(token.Token.Content) }).ToList();
+            .Select(token => token.Token with { Content = _normalizer.Of(token.Token.Content) })
+            // One that normalises away is never found.
+            .Where(token => token.Content.Length > 0).ToList();
         var plain = added.Where(token => !token.IsNormalised).Select(token => token.Token).ToList();
         _added = plain.Count == 0 ? null : new AddedTokens(plain);
         _addedToNormalised = normalised.Count == 0 ? null : new AddedTokens(normalised);

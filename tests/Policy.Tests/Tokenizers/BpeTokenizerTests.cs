@@ -162,6 +162,17 @@ public sealed class BpeTokenizerTests
     }
 
     [Fact]
+    public void An_added_token_that_normalises_to_nothing_is_never_found()
+    {
+        var tokenizer = Read(With(json =>
+        {
+            json["added_tokens"]!.AsArray().Add((JsonNode)Added(300, "--", normalised: true));
+            json["normalizer"] = JsonNode.Parse("""{"type":"Replace","pattern":{"String":"--"},"content":""}""");
+        }));
+        Assert.Equal("ab", tokenizer.Decode(tokenizer.Encode("a--b--")));
+    }
+
+    [Fact]
     public void Llama_2s_form_falls_back_on_bytes_and_merges_over_words()
     {
         var vocabulary = new JsonObject { ["<unk>"] = 0 };
