@@ -7,8 +7,8 @@ shift 2
 massdpo=$(dirname "${BASH_SOURCE[0]}")/../../../massdpo
 recipe=(--config "$(dirname "${BASH_SOURCE[0]}")/../../../hocon/lastfm.conf" --items "$data/items.csv")
 mkdir -p "$out"
-[[ -f $out/first.jsonl ]] || zcat "$data/train.jsonl.gz" | head -n 5000 >"$out/first.jsonl"
-[[ -f $out/second.jsonl ]] || zcat "$data/train.jsonl.gz" | tail -n +5001 >"$out/second.jsonl"
+[[ -f $out/first.jsonl ]] || zcat "$data/train.jsonl.gz" | awk 'NR <= 5000' >"$out/first.jsonl"
+[[ -f $out/second.jsonl ]] || zcat "$data/train.jsonl.gz" | awk 'NR > 5000' >"$out/second.jsonl"
 for seed in "$@"; do
     "$massdpo" sft "${recipe[@]}" --seed "$seed" --data "$data/train.jsonl.gz" --policy "$out/cold-$seed" --epochs 0
     "$massdpo" sft "${recipe[@]}" --seed "$seed" --data "$data/train.jsonl.gz" --policy "$out/weak-$seed" --epochs 2
