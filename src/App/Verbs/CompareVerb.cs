@@ -68,5 +68,5 @@ internal static class CompareVerb
 
     // What a reader has to know to repeat it: all that a run or an evaluation depends on and that is not as hocon/reference.conf has it.
     private static List<KeyValuePair<string, string>> Changed(EffectiveSettings settings) =>
-        [.. settings.Effective.Where(setting => setting.Value != EffectiveSettings.Reference.GetString(setting.Key)).OrderBy(setting => setting.Key, StringComparer.Ordinal)];
+        [.. settings.Effective.Where(setting => !setting.Key.StartsWith("sft.", StringComparison.Ordinal) && setting.Value != EffectiveSettings.Reference.GetString(setting.Key)).OrderBy(setting => setting.Key, StringComparer.Ordinal)];
 }
