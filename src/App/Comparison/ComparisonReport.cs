@@ -99,7 +99,9 @@ internal sealed class ComparisonReport
         Table(text, ["", "records", "HR@1 %", "reward accuracy %", "PL loss"], [.. _arms.Select(arm => (string[])[arm.FullName,
             Invariant($"{_runs[arm.FullName].Average(run => Interpolated(run, budget, point => point.Records, 0)):N0}"),
             Mean(_runs[arm.FullName], run => Interpolated(run, budget, point => point.Measures.HitRate1, run.Before.HitRate1), 100, 2),
-            Mean(_runs[arm.FullName], run => Interpolated(run, budget, point => point.Measures.RewardAccuracy, run.Before.RewardAccuracy), 100, 2),
+            // Before the first measurement there is none to begin from: at the start all rewards are 0.
+            _runs[arm.FullName].Any(run => run.Points[0].Forwards > budget) ? ""
+                : Mean(_runs[arm.FullName], run => Interpolated(run, budget, point => point.Measures.RewardAccuracy, 0), 100, 2),
             Mean(_runs[arm.FullName], run => Interpolated(run, budget, point => point.Measures.Loss, run.Before.Loss), 1, 4)])]);
     }
 
