@@ -235,9 +235,7 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
     private void ComputeZ(ReadOnlySpan<float> logps, float[] reference)
     {
         Grow(ref _z, logps.Length - 1);
-        var chosen = (double)logps[0] - reference[0];
-        for (var j = 1; j < logps.Length; j++)
-            _z[j - 1] = options.Kernel.Beta * ((double)logps[j] - reference[j] - chosen);
+        FisherInformation.Z(logps, reference, options.Kernel.Beta, _z);
     }
 
     private void ComputeDifferences(ReadOnlySpan<float> features, int size, int negatives)

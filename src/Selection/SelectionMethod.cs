@@ -24,6 +24,9 @@ public static class SelectionMethods
     /// <summary>Whether candidates need feature vectors.</summary>
     public static bool NeedsFeatures(this SelectionMethod method) => method is SelectionMethod.Mass or SelectionMethod.Exact;
 
+    /// <summary>By their names in settings, events and reports.</summary>
+    public static IReadOnlyDictionary<string, SelectionMethod> ByName { get; } = Enum.GetValues<SelectionMethod>().ToDictionary(Name);
+
     /// <summary>Its name in settings, events and reports.</summary>
     public static string Name(this SelectionMethod method) => method.ToString().ToLowerInvariant();
 }

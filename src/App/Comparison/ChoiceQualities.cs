@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using MassDpo.App.Running;
 using MassDpo.Policy.Model;
 using MassDpo.Selection;
@@ -36,12 +37,10 @@ internal static class ChoiceQualities
             var logps = scores.LogpsOf(0);
             var features = scores.FeaturesOf(0);
             var (z, u) = (new double[n], new double[n * d]);
+            FisherInformation.Z(logps, reference[i], options.Kernel.Beta, z);
             for (var j = 0; j < n; j++)
-            {
-                z[j] = options.Kernel.Beta * (((double)logps[j + 1] - reference[i][j + 1]) - ((double)logps[0] - reference[i][0]));
                 for (var a = 0; a < d; a++)
                     u[j * d + a] = (double)features[(j + 1) * d + a] - features[a];
-            }
             int[] subset = [.. selection.Picks.Select(index => index - 1)];
             if (Cosine(z, u, d, subset) is { } between)
             {
@@ -50,7 +49,7 @@ internal static class ChoiceQualities
             }
             var kernel = options.Kernel with { Negatives = subset.Length };
             var pool = new Pool(z, u, d);
-            if (Subsets(n, subset.Length) > MostSubsets)
+            if (Kernel.Choose(n, subset.Length) > MostSubsets)
                 continue;
             var best = Kernel.Exhaustive(pool, Objective.Exact, kernel, workspace).Information!.Value;
             if (best <= 0)
@@ -64,29 +63,11 @@ internal static class ChoiceQualities
     /// <summary>Between Σ p_j u_j over a subset, p over it and the chosen response, and over the pool; null where either is 0.</summary>
     private static double? Cosine(double[] z, double[] u, int d, int[] subset)
     {
-        var whole = Gradient(z, u, d, [.. Enumerable.Range(0, z.Length)]);
-        var part = Gradient(z, u, d, subset);
-        var (dot, a, b) = (0.0, 0.0, 0.0);
-        for (var i = 0; i < d; i++)
-            (dot, a, b) = (dot + whole[i] * part[i], a + whole[i] * whole[i], b + part[i] * part[i]);
-        return a > 0 && b > 0 ? dot / Math.Sqrt(a * b) : null;
-    }
-
-    private static double[] Gradient(double[] z, double[] u, int d, int[] subset)
-    {
-        var (p, gradient) = (new double[subset.Length], new double[d]);
-        FisherInformation.Probabilities([.. subset.Select(j => z[j])], p);
-        for (var i = 0; i < subset.Length; i++)
-            for (var a = 0; a < d; a++)
-                gradient[a] += p[i] * u[subset[i] * d + a];
-        return gradient;
-    }
-
-    private static double Subsets(int n, int k)
-    {
-        var count = 1.0;
-        for (var i = 1; i <= Math.Min(k, n - k); i++)
-            count = count * (n - i + 1) / i;
-        return count;
+        var (whole, part) = (new double[d], new double[d]);
+        // The length does not matter, so β is 1.
+        FisherInformation.Gradient(new Pool(z, u, d), 1, whole);
+        FisherInformation.Gradient(new Pool([.. subset.Select(j => z[j])], [.. subset.SelectMany(j => u.AsSpan(j * d, d).ToArray())], d), 1, part);
+        var cosine = TensorPrimitives.CosineSimilarity<double>(whole, part);
+        return double.IsNaN(cosine) ? null : cosine;
     }
 }

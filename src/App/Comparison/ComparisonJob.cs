@@ -4,9 +4,9 @@ using MassDpo.App.Verbs;
 using MassDpo.Ingest.Sources;
 using MassDpo.Learner;
 using MassDpo.Policy.Model;
+using MassDpo.Policy.Scoring;
 using MassDpo.Selection;
 using MassDpo.Shared.Contracts;
-using MassDpo.Shared.Links.Local;
 using Microsoft.Extensions.Logging.Abstractions;
 using static TorchSharp.torch;
 
@@ -27,34 +27,36 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         set_num_threads(request.Run.Threads);
         var runs = new List<MeasuredRun>();
         var records = await CountAsync(stop);
+        string evaluation;
+        using (var stream = File.OpenRead(request.Evaluation))
+            evaluation = ContentHash.Of(stream);
         // Seed by seed, so that what is there when it is stopped can be compared already.
         for (var seed = 1; seed <= request.Comparison.Seeds; seed++)
         {
             using var start = LoadedPolicy.Load(request.PolicyOf(seed));
-            var data = await EvaluationData.LoadAsync([request.Evaluation], start.Encoder, request.EvaluationOptions, stop);
-            if (data.Pools.Count == 0)
-                throw new InvalidDataException($"{request.Evaluation}: no record can be measured{(data.Skipped.Count > 0 ? $"; the first: {data.Skipped[0].Reason}" : "")}");
+            var data = await EvaluationData.LoadAsync(request.Evaluation, start.Encoder, request.EvaluationOptions, stop);
             IReadOnlyList<float[]> reference = [.. Evaluator.Score(start.Scorer, start.Weights, data.Pools, request.EvaluationOptions.Batch)];
             var before = Measures.Of(Evaluator.Measure(start, start.Weights, data, reference, request.EvaluationOptions));
             var ofSeed = new MeasuredRun[request.Comparison.Arms.Count];
             var at = seed;
             await Parallel.ForAsync(0, ofSeed.Length, new ParallelOptions { MaxDegreeOfParallelism = request.Comparison.Jobs, CancellationToken = stop }, async (i, cancellation) =>
-                ofSeed[i] = await RunAsync(new Start(start, data, reference, before, records), request.Comparison.Arms[i], at, cancellation));
+                ofSeed[i] = await RunAsync(new Start(start, data, evaluation, reference, before, records), request.Comparison.Arms[i], at, cancellation));
             runs.AddRange(ofSeed);
         }
         return runs;
     }
 
     // What all arms of a seed share.
-    private sealed record Start(LoadedPolicy Policy, EvaluationData Data, IReadOnlyList<float[]> Reference, Measures Before, long Records);
+    private sealed record Start(LoadedPolicy Policy, EvaluationData Data, string DataHash, IReadOnlyList<float[]> Reference, Measures Before, long Records);
 
     private async Task<MeasuredRun> RunAsync(Start start, Arm arm, int seed, CancellationToken stop)
     {
         var name = $"{arm.FullName.Replace(':', '-')}-seed{seed}";
         var (directory, file) = (Path.Combine(request.Output, "runs", name), Path.Combine(request.Output, "runs", name + ".json"));
         var options = OptionsOf(arm, seed);
+        // The run closes it too, which does no harm.
         await using var source = new FileSource(request.Data, options.Files);
-        var identity = Identity(options.Identity(start.Policy.Identity, source.Identity, start.Policy.Scoring));
+        var identity = Identity(options.Identity(start.Policy.Identity, source.Identity, start.Policy.Scoring), start.DataHash);
         if (File.Exists(file))
         {
             var kept = MeasuredRun.Read(file);
@@ -67,10 +69,11 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
             Directory.Delete(directory, recursive: true);
         var updates = Math.Max(1, (start.Records + options.Slots.BatchSize - 1) / options.Slots.BatchSize);
         var wanted = Enumerable.Range(1, request.Comparison.Points - 1).Select(i => (long)Math.Round((double)i * updates / request.Comparison.Points)).Where(version => version > 0).ToHashSet();
-        using var snapshots = new KeptSnapshots(new LocalSnapshotsLink(), wanted);
+        var links = PipelineLinks.Local();
+        using var snapshots = new KeptSnapshots(links.Snapshots, wanted);
         var tally = new Tally(arm.Method);
         var job = new RunJob(new RunRequest(start.Policy.Directory, directory, null, request.EvaluationOptions, false, options), NullLogger.Instance);
-        var result = await job.RunAsync(PipelineLinks.Local() with { Snapshots = snapshots }, () => new FileSource(request.Data, options.Files), tally.Note, tally.Note, stop);
+        var result = await job.RunAsync(links with { Snapshots = snapshots }, () => source, tally.Note, tally.Note, stop);
         stop.ThrowIfCancellationRequested();
         if (result.Outcome.Counts.Applied == 0)
             throw new InvalidDataException("nothing was trained: no record of the data can be used");
@@ -107,30 +110,29 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         Settings = new Dictionary<string, string>(request.Run.Settings)
         {
             ["selection.method"] = arm.Method.Name(),
-            ["selection.features"] = Arm.Name(arm.Features ?? request.Run.Selection.Features.Kind),
+            ["selection.features"] = (arm.Features ?? request.Run.Selection.Features.Kind).Name(),
             ["selection.negatives"] = FormattableString.Invariant($"{arm.Negatives}"),
             ["runtime.seed"] = FormattableString.Invariant($"{seed}"),
         },
     };
 
     // Measuring is part of what a run's file holds.
-    private string Identity(Learner.Checkpoints.RunIdentity run)
+    private string Identity(Learner.Checkpoints.RunIdentity run, string evaluation)
     {
-        using var evaluation = File.OpenRead(request.Evaluation);
         var c = request.Comparison;
         var passes = $"{request.Run.Files.Passes} {request.Run.Files.MaxRecords} {request.Run.Slots.MaxStaleness} {c.Points} {c.Sample} {request.EvaluationOptions}";
         return ContentHash.Of(string.Join("\n", run.Values.OrderBy(value => value.Key, StringComparer.Ordinal).Select(value => $"{value.Key}={value.Value}")
-            .Append(passes).Append(ContentHash.Of(evaluation))));
+            .Append(passes).Append(evaluation)));
     }
 
     private async Task<long> CountAsync(CancellationToken stop)
     {
-        await using var source = new FileSource(request.Data, request.Run.Files with { Order = ShuffleOrder.None, Passes = 1, MaxRecords = 0 });
-        var lines = 0L;
+        await using var source = new FileSource(request.Data, request.Run.Files with { Order = ShuffleOrder.None });
+        // After a pass, or as many records as there may be, it is no estimate any more.
         await foreach (var entry in source.ReadAsync(new Position(source.Name, 0, 0), stop))
-            lines += entry is SourceEntry.Bytes ? 1 : 0;
-        var all = lines * request.Run.Files.Passes;
-        return request.Run.Files.MaxRecords > 0 ? Math.Min(all, request.Run.Files.MaxRecords) : all;
+            if (entry is SourceEntry.PassEnd)
+                break;
+        return source.EstimatedRecords!.Value;
     }
 
     private void Prepare()

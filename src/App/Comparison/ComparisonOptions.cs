@@ -13,26 +13,18 @@ namespace MassDpo.App.Comparison;
 /// <param name="Negatives">k; for <c>all</c> it says nothing</param>
 internal sealed record Arm(SelectionMethod Method, FeatureKind? Features, int Negatives)
 {
-    private static readonly Dictionary<string, FeatureKind> Kinds = Enum.GetValues<FeatureKind>().ToDictionary(Name);
-
     /// <summary>As <c>mass-3</c>, <c>mass:head-3</c>, <c>all</c>.</summary>
-    public string FullName => Method == SelectionMethod.All ? "all" : string.Create(CultureInfo.InvariantCulture, $"{Method.Name()}{(Features is { } kind ? ":" + Name(kind) : "")}-{Negatives}");
-
-    public static string Name(FeatureKind kind) => kind.ToString().ToLowerInvariant();
+    public string FullName => Method == SelectionMethod.All ? "all" : string.Create(CultureInfo.InvariantCulture, $"{Method.Name()}{(Features is { } kind ? ":" + kind.Name() : "")}-{Negatives}");
 
     /// <summary>Reads a method, or a method that needs features and these after a colon; null where it is none.</summary>
     public static (SelectionMethod Method, FeatureKind? Features)? Parse(string text)
     {
         var parts = text.Split(':');
-        foreach (var method in Enum.GetValues<SelectionMethod>())
-        {
-            if (method.Name() != parts[0])
-                continue;
-            if (parts.Length == 1)
-                return (method, null);
-            return parts.Length == 2 && method.NeedsFeatures() && Kinds.TryGetValue(parts[1], out var kind) ? (method, kind) : null;
-        }
-        return null;
+        if (!SelectionMethods.ByName.TryGetValue(parts[0], out var method))
+            return null;
+        if (parts.Length == 1)
+            return (method, null);
+        return parts.Length == 2 && method.NeedsFeatures() && FeatureKinds.ByName.TryGetValue(parts[1], out var kind) ? (method, kind) : null;
     }
 }
 
@@ -49,12 +41,12 @@ internal sealed record ComparisonOptions(IReadOnlyList<Arm> Arms, SelectionMetho
     public static ComparisonOptions From(EffectiveSettings settings)
     {
         var methods = List(settings, "compare.selectors", Arm.Parse,
-            $"one or more of {string.Join(", ", Enum.GetValues<SelectionMethod>().Select(method => method.Name()))}, with commas between them; features may follow, as in mass:head");
+            $"one or more of {string.Join(", ", SelectionMethods.ByName.Keys)}, with commas between them; features may follow, as in mass:head");
         var negatives = List(settings, "compare.negatives", text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var k) && k is >= 1 and <= 1 << 16 ? k : (int?)null,
             "one or more numbers from 1, with commas between them");
         var arms = methods.SelectMany(method => (method.Method == SelectionMethod.All ? negatives.Take(1) : negatives).Select(k => new Arm(method.Method, method.Features, k))).ToList();
         return new ComparisonOptions(arms,
-            settings.Choice("compare.baseline", Enum.GetValues<SelectionMethod>().ToDictionary(method => method.Name())),
+            settings.Choice("compare.baseline", SelectionMethods.ByName),
             settings.Integer("compare.seeds", 1, 10_000), settings.Integer("compare.points", 1, 1000), settings.Integer("compare.sample", 0, 1 << 20),
             settings.Integer("compare.jobs", 1, 1024));
     }

@@ -25,6 +25,16 @@ public sealed class EvaluationData
     /// <summary>Records that cannot be scored, with the reason.</summary>
     public IReadOnlyList<DeadLetter> Skipped { get; }
 
+    /// <summary>Loads what <c>--eval</c> names.</summary>
+    /// <exception cref="InvalidDataException">no record of it can be measured</exception>
+    /// <exception cref="IOException">the file cannot be read</exception>
+    public static async Task<EvaluationData> LoadAsync(string file, RecordEncoder encoder, EvaluationOptions options, CancellationToken cancellation)
+    {
+        var data = await LoadAsync([file], encoder, options, cancellation);
+        return data.Pools.Count > 0 ? data : throw new InvalidDataException(
+            $"{file}: no record can be measured{(data.Skipped.Count > 0 ? $"; the first: {data.Skipped[0].Reason}" : "")}");
+    }
+
     /// <exception cref="IOException">a file cannot be read</exception>
     public static async Task<EvaluationData> LoadAsync(IReadOnlyList<string> files, RecordEncoder encoder, EvaluationOptions options, CancellationToken cancellation)
     {
@@ -83,10 +93,8 @@ public static class Evaluator
             }
             if (reference is not null)
             {
-                var under = reference[record];
                 var z = new double[logps.Length - 1];
-                for (var j = 0; j < z.Length; j++)
-                    z[j] = options.Beta * (((double)logps[j + 1] - under[j + 1]) - ((double)logps[0] - under[0]));
+                FisherInformation.Z(logps, reference[record], options.Beta, z);
                 // Ties count against the policy.
                 var preferred = z.Count(value => value < 0);
                 accuracy += (double)preferred / z.Length;

@@ -101,9 +101,7 @@ public sealed class RunJob(RunRequest request, ILogger logger)
     {
         if (request.Evaluation is null)
             return (null, null);
-        var data = await EvaluationData.LoadAsync([request.Evaluation], policy.Encoder, request.EvaluationOptions, cancellation);
-        if (data.Pools.Count == 0)
-            throw new InvalidDataException($"{request.Evaluation}: no record can be measured{(data.Skipped.Count > 0 ? $"; the first: {data.Skipped[0].Reason}" : "")}");
+        var data = await EvaluationData.LoadAsync(request.Evaluation, policy.Encoder, request.EvaluationOptions, cancellation);
         return (data, [.. Evaluator.Score(policy.Scorer, policy.Weights, data.Pools, request.EvaluationOptions.Batch)]);
     }
 }

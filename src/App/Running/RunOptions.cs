@@ -52,9 +52,8 @@ public sealed record RunOptions
         if ((staleness + 2L) * batch > int.MaxValue)
             throw settings.Outside("slots.max-staleness", $"{staleness} with batches of {batch}", "lower it or learner.batch: (max-staleness + 2) · batch records are held");
         var maxRecordBytes = (int)settings.Size("ingest.max-record-bytes", 1024, 1 << 30);
-        var kinds = Enum.GetValues<FeatureKind>().ToDictionary(kind => kind.ToString().ToLowerInvariant());
-        var features = new FeatureForm(settings.Choice("selection.features", kinds), settings.Flag("selection.normalize"));
-        var method = settings.Choice("selection.method", Enum.GetValues<SelectionMethod>().ToDictionary(method => method.Name()));
+        var features = new FeatureForm(settings.Choice("selection.features", FeatureKinds.ByName), settings.Flag("selection.normalize"));
+        var method = settings.Choice("selection.method", SelectionMethods.ByName);
         var negatives = settings.Integer("selection.negatives", 1, 1 << 16);
         var loss = settings.Choice("learner.loss", Enum.GetValues<PreferenceLoss>().ToDictionary(loss => loss.Name()));
         CheckLoss(settings, loss, method, negatives);

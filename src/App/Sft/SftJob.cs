@@ -79,9 +79,7 @@ internal static class SftJob
         var sequences = Encode(records, encoder, tokenizer.IsOfItems ? null : WordLevelTokenizer.EosId, notes);
         using var start = PolicyWeights.Initialise(config, options.Training.Seed, options.EmbeddingDeviation);
         using var model = new LlamaModel(config);
-        var evaluation = request.Evaluation is null ? null : await EvaluationData.LoadAsync([request.Evaluation], encoder, request.EvaluationOptions, cancellation);
-        if (evaluation is { Pools.Count: 0 })
-            throw new InvalidDataException($"{request.Evaluation}: no record can be measured");
+        var evaluation = request.Evaluation is null ? null : await EvaluationData.LoadAsync(request.Evaluation, encoder, request.EvaluationOptions, cancellation);
         if (evaluation is { Skipped.Count: > 0 })
             notes.Add($"{evaluation.Skipped.Count} records of {request.Evaluation} cannot be measured; the first, line {evaluation.Skipped[0].Origin.Line}: {evaluation.Skipped[0].Reason}");
         var scorer = new PoolScorer(model);

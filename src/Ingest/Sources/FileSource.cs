@@ -252,7 +252,7 @@ public sealed class FileSource : IRecordSource
     }
 
     /// <summary>Reads a handle from its beginning and leaves it open.</summary>
-    private sealed class HandleStream(SafeFileHandle handle) : Stream
+    private sealed class HandleStream(SafeFileHandle handle) : ForwardStream
     {
         private long _position;
 
@@ -262,15 +262,5 @@ public sealed class FileSource : IRecordSource
             _position += read;
             return read;
         }
-
-        public override bool CanRead => true;
-        public override bool CanSeek => false;
-        public override bool CanWrite => false;
-        public override long Length => throw new NotSupportedException();
-        public override long Position { get => _position; set => throw new NotSupportedException(); }
-        public override void Flush() { }
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-        public override void SetLength(long value) => throw new NotSupportedException();
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

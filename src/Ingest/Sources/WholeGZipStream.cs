@@ -7,7 +7,7 @@ namespace MassDpo.Ingest.Sources;
 /// What comes before the cut is given out first. Zeros or other bytes after the last member are passed over, as gzip does; a file of no bytes is an
 /// empty one.
 /// </summary>
-internal sealed class WholeGZipStream : Stream
+internal sealed class WholeGZipStream : ForwardStream
 {
     private readonly WithEndMark _packed;
     private readonly GZipStream _unpacked;
@@ -51,18 +51,8 @@ internal sealed class WholeGZipStream : Stream
             && WithEndMark.Text.StartsWith(beginning) && WithEndMark.Text[beginning.Length..].SequenceEqual(rest.AsSpan(0, length));
     }
 
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-    public override void Flush() { }
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
     /// <summary>A file with one more .gz member after its end: it unpacks to the mark only where the file ends between two members.</summary>
-    private sealed class WithEndMark(Stream file) : Stream
+    private sealed class WithEndMark(Stream file) : ForwardStream
     {
         private static readonly byte[] Mark = Pack();
         private int _given;
@@ -96,15 +86,5 @@ internal sealed class WholeGZipStream : Stream
                 gzip.Write(Text);
             return packed.ToArray();
         }
-
-        public override bool CanRead => true;
-        public override bool CanSeek => false;
-        public override bool CanWrite => false;
-        public override long Length => throw new NotSupportedException();
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-        public override void Flush() { }
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-        public override void SetLength(long value) => throw new NotSupportedException();
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

@@ -18,11 +18,21 @@ public enum FeatureKind
     Hidden,
 }
 
+/// <summary>What features are called.</summary>
+public static class FeatureKinds
+{
+    /// <summary>By their names in settings, events and reports.</summary>
+    public static IReadOnlyDictionary<string, FeatureKind> ByName { get; } = Enum.GetValues<FeatureKind>().ToDictionary(Name);
+
+    /// <summary>Their name in settings, events and reports.</summary>
+    public static string Name(this FeatureKind kind) => kind.ToString().ToLowerInvariant();
+}
+
 /// <summary>Features as selection is to see them.</summary>
 /// <param name="Kind">what they are</param>
 /// <param name="UnitLength">whether each is divided by its length, before differences are taken</param>
 public readonly record struct FeatureForm(FeatureKind Kind, bool UnitLength)
 {
     /// <summary>Its name in events and reports: "head", or "head, unit length".</summary>
-    public string Name => Kind.ToString().ToLowerInvariant() + (UnitLength ? ", unit length" : "");
+    public string Name => Kind.Name() + (UnitLength ? ", unit length" : "");
 }

@@ -8,6 +8,18 @@ namespace MassDpo.Selection.Kernels;
 /// </summary>
 public static class FisherInformation
 {
+    /// <summary>z_j = β(Δ_j − Δ_w), Δ = log π − log π_ref.</summary>
+    /// <param name="logps">n + 1 log-probabilities under the policy, the preferred response's first</param>
+    /// <param name="reference">the same under the reference</param>
+    /// <param name="beta">β</param>
+    /// <param name="z">n numbers, written</param>
+    public static void Z(ReadOnlySpan<float> logps, ReadOnlySpan<float> reference, double beta, Span<double> z)
+    {
+        var chosen = (double)logps[0] - reference[0];
+        for (var j = 1; j < logps.Length; j++)
+            z[j - 1] = beta * ((double)logps[j] - reference[j] - chosen);
+    }
+
     /// <summary>log Σ e^{z_j}; −∞ of nothing.</summary>
     /// <exception cref="RefusedPoolException">a z is NaN or infinite; so for every function of z here</exception>
     public static double LogSumExp(ReadOnlySpan<double> z)

@@ -61,7 +61,8 @@ public static partial class Kernel
         return new SelectionResult { Picks = picks, Information = information, Ridge = weighing.Ridge, Trace = weighing.Trace, TouchedRows = n };
     }
 
-    private static double Choose(int n, int k)
+    /// <summary>How many subsets of k there are of n.</summary>
+    public static double Choose(int n, int k)
     {
         var count = 1.0;
         for (var i = 1; i <= Math.Min(k, n - k); i++)
