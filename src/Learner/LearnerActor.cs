@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Learner.Metrics;
 using MassDpo.Learner.Slots;
@@ -37,6 +38,9 @@ public abstract record LearnerMessage
 public sealed record LearnerParts(RunDirectory Directory, string PolicyDirectory, Func<PolicyTrainer> NewTrainer, IControlLink Control, ISelectionsLink Selections,
     ISnapshotsLink Snapshots, Action<SelectionEvent> Tap, Action<LearnerProgress> Progress, Action<LearnerOutcome> Ended)
 {
+    /// <summary>Measures a version of the policy, for <c>evaluations.jsonl</c>; null: it is not measured.</summary>
+    public Func<ISnapshotTensors, JsonObject>? Evaluate { get; init; }
+
     internal LearnerLives Lives { get; } = new();
 }
 
@@ -71,7 +75,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     private readonly List<string> _notes = [];
     private readonly SortedDictionary<long, long> _lags = [];
     private readonly MetricsWindow _window = new(options.MetricsWindow);
-    private readonly Dictionary<string, AppendLog> _logs = new(StringComparer.Ordinal);
+    private readonly LogSet _logs = new(parts.Directory, options.Logs);
     private readonly Dictionary<long, DeadLetter> _diedInSlot = [];
     private PolicyTrainer? _trainer;
     private SettledPositions _settled = new();
@@ -84,6 +88,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     private long _epoch;
     private long _version;
     private string _publishedHash = "";
+    // The link owns it, and keeps the newest.
+    private PolicySnapshot? _published;
     private long _lastCheckpoint = -1;
     private long _updateEnded;
     private bool _open;
@@ -92,8 +98,6 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     public override async ValueTask StartAsync(CancellationToken cancellation)
     {
         _trainer = parts.NewTrainer();
-        foreach (var path in new[] { parts.Directory.Selections, parts.Directory.Updates, parts.Directory.Metrics, parts.Directory.DeadLetters })
-            _logs[Path.GetFileName(path)] = new AppendLog(parts.Directory.Files, path);
         Restore();
         _receiving = parts.Selections.Receive((block, token) => context.Self.Tell(new LearnerMessage.Computed(block), token));
         await ClaimAsync(cancellation);
@@ -124,8 +128,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _receiving?.Dispose();
         _authority?.Dispose();
         _trainer?.Dispose();
-        foreach (var log in _logs.Values)
-            log.Dispose();
+        _logs.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -167,11 +170,10 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     private void RestoreNewest()
     {
         _epoch = parts.Directory.LastEpoch;
-        using var checkpoint = _store.LoadNewest((name, reason) => _notes.Add($"checkpoint {name} is damaged and was set aside: {reason}"));
+        using var checkpoint = _store.LoadNewest(NoteDamage);
         if (checkpoint is null)
         {
-            foreach (var log in _logs.Values)
-                log.CutTo(LogMark.Empty);
+            _logs.CutTo(new Dictionary<string, LogMark>(), []);
             return;
         }
         var state = checkpoint.State;
@@ -180,9 +182,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             throw new FatalActorException($"{parts.Directory.Root} holds a run with other settings: {string.Join("; ", differences)}. Go on with the old ones, give --continue-with-changes, or choose another output directory",
                 new ResumeRefusedException(string.Join("; ", differences)));
         _notes.AddRange(differences.Select(difference => $"continued with a change: {difference}"));
-        foreach (var (name, log) in _logs)
-            log.CutTo(state.Logs.GetValueOrDefault(name) ?? LogMark.Empty);
-        _trainer!.Restore(checkpoint.Weights, checkpoint.Optimizer, state.OptimizerSteps);
+        _logs.CutTo(state.Logs, [.. _store.List().Select(name => name.Version)]);
+        _trainer!.Restore(checkpoint.Weights, checkpoint.Optimizer, state.OptimizerSteps, checkpoint.Reference);
         (_version, _settled, _counts, _countsAtStart) = (state.Version, state.Settled, state.Counts, state.Counts);
         foreach (var (lag, records) in state.Lags)
             _lags[lag] = records;
@@ -191,6 +192,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _lastCheckpoint = _version;
         _notes.Add($"went on from checkpoint {checkpoint.Name}");
     }
+
+    private void NoteDamage(string checkpoint, string reason) => _notes.Add($"checkpoint {checkpoint} is damaged and was set aside: {reason}");
 
     // A new epoch at the version that the learner has: nobody works on anything until one selector holds this very policy.
     private async ValueTask ClaimAsync(CancellationToken cancellation)
@@ -275,6 +278,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
 
     private void Train(ClosedBatch batch)
     {
+        CheckReference(batch);
         var update = _trainer!.Update(batch.Selections);
         var selections = batch.Selections.ToArray();
         for (var i = 0; i < selections.Length; i++)
@@ -287,12 +291,13 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             selections[index] = null;
         }
         _version = _ledger!.Version;
+        var appliedBefore = _counts.Applied;
         var lag = 0L;
         foreach (var selection in selections)
         {
             if (selection is null)
                 continue;
-            _logs["selections.jsonl"].Append(selection.Line.Bytes.Span);
+            _logs.Append(parts.Directory.Selections, selection.Line.Bytes.Span);
             _settled.Add(selection.Pool.Position);
             if (selection.Measures is { } measures)
                 _window.Add(measures);
@@ -306,30 +311,56 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             };
         }
         var entry = new UpdateEntry(_version, batch.FirstSlot, [.. selections.Select(s => s?.Pool.Position)], [.. selections.Select(s => s?.Line.Hash)],
-            batch.BlockCounts, update.Loss, update.LearningRate);
-        _logs["updates.jsonl"].Append(entry.ToLine());
+            batch.BlockCounts, update.Loss, update.LearningRate, _trainer.Reference.Refresh(_version, _trainer.Weights) ? _trainer.Reference.Hash : null);
+        _logs.Append(parts.Directory.Updates, entry.ToLine());
         var took = context.Clock.GetElapsedTime(_updateEnded).TotalSeconds;
         _updateEnded = context.Clock.GetTimestamp();
         _counts = _counts with { Seconds = _counts.Seconds + took };
         var metrics = new MetricsEntry(_version, _counts.Applied, update, _window.Means, took > 0 ? entry.Applied / took : 0, lag);
-        _logs["metrics.jsonl"].Append(metrics.ToLine());
+        _logs.Append(parts.Directory.Metrics, metrics.ToLine());
         Publish();
         _authority!.Announce(new BatchClosed(_epoch, _version));
         foreach (var selection in selections)
             if (selection is not null)
                 parts.Tap(selection.Event);
-        parts.Progress(new LearnerProgress(_version, _counts, update.Loss, update.LearningRate, metrics.Window, lag));
-        if (_version - Math.Max(0, _lastCheckpoint) >= options.CheckpointUpdates)
+        var evaluation = IsEvaluationDue(appliedBefore) ? Evaluate() : null;
+        parts.Progress(new LearnerProgress(_version, _counts, update.Loss, update.LearningRate, metrics.Window, lag) { Evaluation = evaluation });
+        // What was evaluated can be promoted, so it must be there.
+        if (_version - Math.Max(0, _lastCheckpoint) >= options.CheckpointUpdates || evaluation is not null)
             Commit();
     }
 
-    private PolicySnapshot NewSnapshot() => new(_epoch, _version, _trainer!.Snapshot());
+    // The log-probabilities in the selections must be those of the reference that this version has.
+    private void CheckReference(ClosedBatch batch)
+    {
+        foreach (var selection in batch.Selections)
+            if (selection?.Event.ReferenceHash is { } hash && hash != _trainer!.Reference.Hash)
+                throw new FatalActorException($"selector '{selection.Event.Selector}' computed {selection.Pool.Position} with the reference {hash}, but that of version {_version} is "
+                    + $"{_trainer.Reference.Hash}: selectors and learner must start from the same policy");
+    }
+
+    private bool IsEvaluationDue(long appliedBefore) => parts.Evaluate is not null && options.EvaluateEvery > 0
+        && _counts.Applied / options.EvaluateEvery > appliedBefore / options.EvaluateEvery;
+
+    // In the learner's own turn: what is evaluated is this version, wherever the run is interrupted, and the log has it once.
+    private JsonObject Evaluate()
+    {
+        using var policy = _published!.TryAcquire()!;
+        var result = parts.Evaluate!(policy.Tensors);
+        _logs.Append(parts.Directory.Evaluations, new EvaluationEntry(_version, _counts.Applied, policy.Hash, result).ToLine());
+        // It is no part of what updates take.
+        _updateEnded = context.Clock.GetTimestamp();
+        return result;
+    }
+
+    private PolicySnapshot NewSnapshot() => new(_epoch, _version, _trainer!.Snapshot(), _trainer.Reference.Current);
 
     private void Publish()
     {
         var snapshot = NewSnapshot();
         using var lease = snapshot.TryAcquire();
         parts.Snapshots.Publish(snapshot);
+        _published = snapshot;
         // The events of the next batch tell this hash: it is computed here while a selector already scores.
         _publishedHash = lease!.Hash;
     }
@@ -338,7 +369,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     {
         if (!_settled.Add(letter.Position))
             return;
-        _logs["dead-letters.jsonl"].Append(DeadLetterLine.Of(letter));
+        _logs.Append(parts.Directory.DeadLetters, DeadLetterLine.Of(letter));
         _counts = _counts with { Dead = _counts.Dead + 1 };
     }
 
@@ -358,13 +389,16 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
 
     private void Commit()
     {
+        _logs.Rotate(_version);
         // The logs first: a checkpoint may only name what is durable.
-        foreach (var log in _logs.Values)
-            log.Sync();
-        var state = new CheckpointState(_version, _epoch, _trainer!.Steps, _settled, _logs.ToDictionary(log => log.Key, log => log.Value.Mark), _counts,
+        _logs.Sync();
+        var state = new CheckpointState(_version, _epoch, _trainer!.Steps, _settled, _logs.Marks, _counts,
             new SortedDictionary<long, long>(_lags), options.Identity, _publishedHash);
-        _store.Write(state, _trainer.Weights.Tensors, _trainer.OptimizerState);
+        _store.Write(state, _trainer.Weights.Tensors, _trainer.OptimizerState, _trainer.Reference.Weights, _logs.Bases);
         _lastCheckpoint = _version;
+        // Neither log goes while no checkpoint covers it.
+        if (_logs.FirstToKeep is { } begin && _store.List().Any(name => name.Version == begin && _store.IsWhole(name, NoteDamage)))
+            _logs.DropBefore(begin);
         if (_version > parts.Lives.Committed)
             parts.Lives.Failures.Clear();
         parts.Lives.Committed = Math.Max(parts.Lives.Committed, _version);

@@ -10,4 +10,11 @@ namespace MassDpo.Learner;
 /// <param name="CheckpointUpdates">updates between checkpoints</param>
 /// <param name="CheckpointsKept">at least 2</param>
 /// <param name="MetricsWindow">records over which the metrics before training are means</param>
-public sealed record LearnerOptions(SlotOptions Slots, RunIdentity Identity, bool ContinueWithChanges, int CheckpointUpdates, int CheckpointsKept, int MetricsWindow);
+public sealed record LearnerOptions(SlotOptions Slots, RunIdentity Identity, bool ContinueWithChanges, int CheckpointUpdates, int CheckpointsKept, int MetricsWindow)
+{
+    /// <summary>How long logs get and how much of them is kept.</summary>
+    public LogOptions Logs { get; init; } = new(SegmentBytes: 0, SegmentsKept: 0);
+
+    /// <summary>Records between evaluations; 0: none.</summary>
+    public long EvaluateEvery { get; init; }
+}

@@ -1,10 +1,15 @@
+using System.Text.Json.Nodes;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Shared.Contracts;
 
 namespace MassDpo.Learner;
 
 /// <summary>How a run stands after an update.</summary>
-public sealed record LearnerProgress(long Version, RunCounts Counts, double? Loss, double LearningRate, RankingMetrics? Window, long Lag);
+public sealed record LearnerProgress(long Version, RunCounts Counts, double? Loss, double LearningRate, RankingMetrics? Window, long Lag)
+{
+    /// <summary>What the evaluation of this version gave; null: there was none.</summary>
+    public JsonObject? Evaluation { get; init; }
+}
 
 /// <summary>How a run ended.</summary>
 /// <param name="Stopped">true: it was asked to stop and can go on; false: its input has ended</param>

@@ -5,7 +5,7 @@ using MassDpo.Shared.Contracts;
 namespace MassDpo.Selection;
 
 /// <summary>
-/// Log-probabilities under the reference policy by the content of a pack, bounded in bytes; what was not used for long goes first. It never changes a
+/// Log-probabilities under a reference policy by that and the content of a pack, bounded in bytes; what was not used for long goes first. It never changes a
 /// result: a pack has the same bits whenever it is computed. Thread-safe.
 /// </summary>
 public sealed class ReferenceCache(long maxBytes)
@@ -25,12 +25,12 @@ public sealed class ReferenceCache(long maxBytes)
     public long Misses => Interlocked.Read(ref _misses);
 
     /// <summary>
-    /// The packs' log-probabilities, in their order. What is not held is computed by <paramref name="compute"/>, in one call and each pack once; it must
+    /// The packs' log-probabilities under the reference of that hash, in their order. What is not held is computed by <paramref name="compute"/>, in one call and each pack once; it must
     /// give a pack the same bits whatever else it is given.
     /// </summary>
-    public IReadOnlyList<float[]> Get(IReadOnlyList<EncodedPool> packs, Func<IReadOnlyList<EncodedPool>, IReadOnlyList<float[]>> compute)
+    public IReadOnlyList<float[]> Get(string reference, IReadOnlyList<EncodedPool> packs, Func<IReadOnlyList<EncodedPool>, IReadOnlyList<float[]>> compute)
     {
-        var keys = packs.Select(KeyOf).ToArray();
+        var keys = packs.Select(pack => KeyOf(reference, pack)).ToArray();
         var found = new Dictionary<UInt128, float[]>();
         var (missing, missingKeys) = (new List<EncodedPool>(), new List<UInt128>());
         lock (_lock)
@@ -90,9 +90,10 @@ public sealed class ReferenceCache(long maxBytes)
         }
     }
 
-    private static UInt128 KeyOf(EncodedPool pack)
+    private static UInt128 KeyOf(string reference, EncodedPool pack)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(MemoryMarshal.AsBytes(reference.AsSpan()));
         Append(pack.Prompt);
         foreach (var response in pack.Responses)
             Append(response);

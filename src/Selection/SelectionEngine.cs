@@ -16,7 +16,12 @@ public sealed record BlockOutcome(SelectionBlock? Computed, IReadOnlyList<SlotFa
 /// wherever it is computed: those of a block together where the scorer is batch-invariant, else each record alone.
 /// One per selector: it is not thread-safe, but the scorer, the reference weights and the cache may be shared.
 /// </summary>
-public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, ReferenceCache cache, SelectionOptions options, TimeProvider clock)
+/// <param name="scorer">see there</param>
+/// <param name="found">the policy that the run found: the reference of every snapshot that brings none</param>
+/// <param name="cache">of the references' log-probabilities</param>
+/// <param name="options">how to choose</param>
+/// <param name="clock">for the events' timing</param>
+public sealed class SelectionEngine(PoolScorer scorer, SharedTensors found, ReferenceCache cache, SelectionOptions options, TimeProvider clock)
 {
     private const int PicksStream = 0x51C5;
     private const int SampleStream = 0x5A3B;
@@ -48,7 +53,8 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
             }
         }
         var scored = clock.GetTimestamp();
-        var references = References(block);
+        var reference = policy.Reference ?? found;
+        var references = References(block, reference);
         var timing = new SelectionTiming(scores is null ? 0 : (clock.GetElapsedTime(start, scored) / block.Pools.Count).TotalMicroseconds,
             (clock.GetElapsedTime(scored) / block.Pools.Count).TotalMicroseconds, 0);
         var selections = new Shared.Contracts.Selection?[block.Pools.Count];
@@ -60,8 +66,8 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
             try
             {
                 var slot = block.Block.First + i;
-                var packed = references?[i] ?? Reference([PackOf(pool, slot)])[0];
-                selections[i] = Select(pool, slot, block.Block.Batch, weights, policy, scores, i, packed, timing, selector);
+                var packed = references?[i] ?? Reference([PackOf(pool, slot)], reference)[0];
+                selections[i] = Select(pool, slot, block.Block.Batch, weights, policy, reference.Hash, scores, i, packed, timing, selector);
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
@@ -100,12 +106,12 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
     }
 
     // log π_ref of each record's pack. Null: one of them fails, and each is to be asked for alone, to learn which.
-    private float[]?[]? References(PoolBlock block)
+    private float[]?[]? References(PoolBlock block, SharedTensors reference)
     {
         var alive = Enumerable.Range(0, block.Pools.Count).Where(i => block.Pools[i] is not null).ToArray();
         try
         {
-            var found = Reference([.. alive.Select(i => PackOf(block.Pools[i]!, block.Block.First + i))]);
+            var found = Reference([.. alive.Select(i => PackOf(block.Pools[i]!, block.Block.First + i))], reference);
             var references = new float[]?[block.Pools.Count];
             for (var i = 0; i < alive.Length; i++)
                 references[alive[i]] = found[i];
@@ -117,7 +123,8 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
         }
     }
 
-    private IReadOnlyList<float[]> Reference(IReadOnlyList<EncodedPool> packs) => cache.Get(packs, missing => scorer.ScoreCanonically(reference, missing));
+    private IReadOnlyList<float[]> Reference(IReadOnlyList<EncodedPool> packs, SharedTensors reference) =>
+        cache.Get(reference.Hash, packs, missing => scorer.ScoreCanonically((PolicyWeights)reference.Tensors, missing));
 
     // What the reference is asked for: the chosen one and the picks alone where nothing else needs z, and the whole pool else.
     private EncodedPool PackOf(CandidatePool pool, long slot)
@@ -131,7 +138,7 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
         return pool.Tokens.Of(indices);
     }
 
-    private Shared.Contracts.Selection Select(CandidatePool pool, long slot, long batch, PolicyWeights weights, SnapshotLease policy, PoolScores? scores, int row,
+    private Shared.Contracts.Selection Select(CandidatePool pool, long slot, long batch, PolicyWeights weights, SnapshotLease policy, string referenceHash, PoolScores? scores, int row,
         float[] packed, SelectionTiming timing, string selector)
     {
         CheckFeatures(pool.Tokens);
@@ -165,6 +172,7 @@ public sealed class SelectionEngine(PoolScorer scorer, PolicyWeights reference, 
             Slot = slot,
             Version = policy.Version,
             PolicyHash = policy.Hash,
+            ReferenceHash = referenceHash,
             Method = options.Method.Name(),
             K = options.Method == SelectionMethod.All ? picks.Length : options.Kernel.Negatives,
             Beta = options.Kernel.Beta,

@@ -7,8 +7,9 @@ namespace MassDpo.Selection;
 /// <summary>Who a selector is and how fresh its policy must be.</summary>
 /// <param name="Name">unique among all selectors</param>
 /// <param name="MaxStaleness">s: a slot of batch b needs a version of at least b − s</param>
+/// <param name="Reference">when the reference changes: a slot needs the one of its batch</param>
 /// <param name="Heartbeat">how often it tells of a block that it holds; well below the lease</param>
-public sealed record SelectorOptions(string Name, int MaxStaleness, TimeSpan Heartbeat);
+public sealed record SelectorOptions(string Name, int MaxStaleness, ReferenceSchedule Reference, TimeSpan Heartbeat);
 
 /// <summary>What a <see cref="SelectorActor"/> is told.</summary>
 public abstract record SelectorMessage
@@ -93,7 +94,7 @@ public sealed class SelectorActor(IActorContext<SelectorMessage> context, Select
         if (_block is not { Block: var block } || _policy is null)
             return;
         var isOver = block.Epoch < _policy.Epoch || (block.Epoch == _policy.Epoch && block.Batch < _policy.Version);
-        if (!isOver && (block.Epoch > _policy.Epoch || _policy.Version < block.Batch - options.MaxStaleness))
+        if (!isOver && (block.Epoch > _policy.Epoch || _policy.Version < Math.Max(block.Batch - options.MaxStaleness, options.Reference.VersionFor(block.Batch))))
             return;
         if (!isOver)
         {

@@ -11,7 +11,7 @@ public sealed class ReferenceCacheTests
     {
         var cache = new ReferenceCache(1 << 20);
         var calls = new List<int[]>();
-        IReadOnlyList<float[]> Get(params int[] tokens) => cache.Get([.. tokens.Select(Pack)], packs =>
+        IReadOnlyList<float[]> Get(params int[] tokens) => cache.Get("reference", [.. tokens.Select(Pack)], packs =>
         {
             calls.Add([.. packs.Select(pack => pack.Responses[0][0])]);
             return [.. packs.Select(pack => new float[] { pack.Responses[0][0], 0 })];
@@ -29,7 +29,7 @@ public sealed class ReferenceCacheTests
     {
         var cache = new ReferenceCache(0);
         for (var i = 0; i < 2; i++)
-            Assert.Equal([4f, 9f, 4f], cache.Get([Pack(4), Pack(9), Pack(4)], packs => [.. packs.Select(pack => new float[] { pack.Responses[0][0] })]).Select(logps => logps[0]));
+            Assert.Equal([4f, 9f, 4f], cache.Get("reference", [Pack(4), Pack(9), Pack(4)], packs => [.. packs.Select(pack => new float[] { pack.Responses[0][0] })]).Select(logps => logps[0]));
         Assert.Equal(4L, cache.Misses);
     }
 
@@ -37,7 +37,7 @@ public sealed class ReferenceCacheTests
     public void A_failure_leaves_nothing_behind()
     {
         var cache = new ReferenceCache(1 << 20);
-        Assert.Throws<InvalidOperationException>(() => cache.Get([Pack(4)], _ => throw new InvalidOperationException("no")));
-        Assert.Equal([4f], cache.Get([Pack(4)], _ => [[4]])[0]);
+        Assert.Throws<InvalidOperationException>(() => cache.Get("reference", [Pack(4)], _ => throw new InvalidOperationException("no")));
+        Assert.Equal([4f], cache.Get("reference", [Pack(4)], _ => [[4]])[0]);
     }
 }

@@ -100,7 +100,7 @@ public sealed class SelectionEngineTests : IDisposable
     private BlockOutcome Outcome(SelectionMethod method, bool tensorOperationsOnly, ReferenceCache cache, IReadOnlyList<CandidatePool?> pools)
     {
         var options = new SelectionOptions(method, new KernelOptions { Negatives = 3, Beta = 1 }, Seed: 1, MetricsSample: 0, EffectiveRank: false, IncludeMeta: false);
-        var engine = new SelectionEngine(new PoolScorer(_model, tensorOperationsOnly), _reference, cache, options, TimeProvider.System);
+        var engine = new SelectionEngine(new PoolScorer(_model, tensorOperationsOnly), new SharedTensors(_reference), cache, options, TimeProvider.System);
         using var policy = _snapshot.TryAcquire()!;
         return engine.Select(new PoolBlock(new SlotBlock(1, 0, 0, pools.Count, 1), pools), policy, "selector-1");
     }

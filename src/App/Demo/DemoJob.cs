@@ -52,7 +52,7 @@ internal static class DemoJob
         var began = TimeProvider.System.GetTimestamp();
         var settings = request.Settings;
         var (records, heldOut, noise) = DemoOptions.From(settings);
-        var (sft, evaluation) = (SftJobOptions.From(settings), EvalVerb.Options(settings));
+        var (sft, evaluation) = (SftJobOptions.From(settings), EvaluationOptions.From(settings));
         var options = RunOptions.From(settings);
         if (options.Trainer.Loss.IsOfPairs())
             throw settings.Outside("learner.loss", options.Trainer.Loss.Name(), "the demo trains on whole pools too: leave it at pl");

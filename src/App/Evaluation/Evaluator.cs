@@ -6,6 +6,7 @@ using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
 using MassDpo.Selection.Kernels;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Settings;
 
 namespace MassDpo.App.Evaluation;
 
@@ -13,7 +14,13 @@ namespace MassDpo.App.Evaluation;
 /// <param name="Beta">β of the preference metrics</param>
 /// <param name="Batch">records scored together</param>
 /// <param name="MaxRecordBytes">as for ingest</param>
-public sealed record EvaluationOptions(double Beta, int Batch, int MaxRecordBytes);
+public sealed record EvaluationOptions(double Beta, int Batch, int MaxRecordBytes)
+{
+    /// <summary>Reads what an evaluation is set to.</summary>
+    /// <exception cref="Shared.Settings.Hocon.HoconException">a value is malformed or outside its range</exception>
+    public static EvaluationOptions From(EffectiveSettings settings) => new(settings.Number("eval.beta", 1e-6, 1e3), settings.Integer("eval.batch", 1, 1 << 16),
+        (int)settings.Size("ingest.max-record-bytes", 1024, 1 << 30));
+}
 
 /// <summary>Records held for measuring: duplicates stay in, as the data has them.</summary>
 public sealed class EvaluationData

@@ -22,6 +22,11 @@ public sealed class MassDpoOptions
     /// <summary>Single settings, over those of the file; <c>hocon/reference.conf</c> documents them all.</summary>
     public IDictionary<string, string> Settings { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>
+    /// A file of records to measure the policy on, before and after, and every <c>metrics.evaluate-every</c> records; null: none. It never chooses what is kept.
+    /// </summary>
+    public string? Evaluation { get; set; }
+
     /// <summary>Whether a resume with other settings is let through.</summary>
     public bool ContinueWithChanges { get; set; }
 }

@@ -28,8 +28,8 @@ internal sealed class MassDpoService(MassDpoOptions options, ILogger<MassDpoServ
             await Task.Yield();
             var settings = EffectiveSettings.Load(options.Configuration, [], [], options.Settings.Select(setting => (setting.Key, setting.Value, nameof(MassDpoOptions))));
             var run = RunOptions.From(settings);
-            var request = new RunRequest(Required(options.Policy, nameof(options.Policy)), Required(options.Output, nameof(options.Output)), null,
-                new EvaluationOptions(Beta: 1, Batch: 64, run.Files.MaxRecordBytes), options.ContinueWithChanges, run);
+            var request = new RunRequest(Required(options.Policy, nameof(options.Policy)), Required(options.Output, nameof(options.Output)),
+                options.Evaluation, EvaluationOptions.From(settings), options.ContinueWithChanges, run);
             var source = options.Source ?? throw new InvalidOperationException($"{nameof(MassDpoOptions)}.{nameof(options.Source)} is not set");
             var result = await new RunJob(request, logger).RunAsync(() => new EnumerableSource("host", source), (_, _) => { }, _tap.Publish, stoppingToken);
             _completion.SetResult(result.Outcome);

@@ -2,6 +2,7 @@ using MassDpo.Policy;
 using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
+using MassDpo.Shared.Links;
 
 namespace MassDpo.App.Running;
 
@@ -13,6 +14,7 @@ public sealed class LoadedPolicy : IDisposable
         (Directory, Config, Encoder, Weights) = (directory, config, encoder, weights);
         Model = new LlamaModel(config);
         Scorer = new PoolScorer(Model);
+        Found = new SharedTensors(weights);
         Identity = PolicyDirectory.IdentityOf(directory, weights);
     }
 
@@ -24,6 +26,9 @@ public sealed class LoadedPolicy : IDisposable
 
     /// <summary>As they were found; never changed.</summary>
     public PolicyWeights Weights { get; }
+
+    /// <summary>The same for those who share them, with their hash.</summary>
+    public SharedTensors Found { get; }
 
     /// <summary>What it was when it was loaded: a resume on another is refused.</summary>
     public string Identity { get; }

@@ -1,9 +1,11 @@
+using System.Text.Json.Nodes;
 using MassDpo.Ingest;
 using MassDpo.Ingest.Records;
 using MassDpo.Ingest.Sources;
 using MassDpo.Learner;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Learner.Training;
+using MassDpo.Policy.Model;
 using MassDpo.Selection;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
@@ -21,15 +23,15 @@ public sealed class Pipeline
 
     /// <summary>Spawns the actors; they begin at once. The caller stops the host.</summary>
     public Pipeline(ActorHost host, PipelineLinks links, LoadedPolicy policy, IRecordSource source, RunDirectory directory, RunOptions options,
-        bool continueWithChanges, Action<LearnerProgress> progress, Action<SelectionEvent> tap)
+        bool continueWithChanges, Action<LearnerProgress> progress, Action<SelectionEvent> tap, Func<PolicyWeights, JsonObject>? evaluate = null)
     {
         _host = host;
         var (control, pools, selections, snapshots) = links;
         var slots = options.Slots;
         var learnerOptions = new LearnerOptions(slots, options.Identity(policy.Identity, source.Identity, policy.Scoring), continueWithChanges,
-            options.CheckpointUpdates, options.CheckpointsKept, options.MetricsWindow);
-        var parts = new LearnerParts(directory, policy.Directory, () => new PolicyTrainer(policy.Model, policy.Weights, options.Trainer), control, selections,
-            snapshots, tap, progress, outcome => _ended.TrySetResult(outcome));
+            options.CheckpointUpdates, options.CheckpointsKept, options.MetricsWindow) { Logs = options.Logs, EvaluateEvery = options.EvaluateEvery };
+        var parts = new LearnerParts(directory, policy.Directory, () => new PolicyTrainer(policy.Model, policy.Found, options.Trainer), control, selections,
+            snapshots, tap, progress, outcome => _ended.TrySetResult(outcome)) { Evaluate = evaluate is null ? null : tensors => evaluate((PolicyWeights)tensors) };
         // Data mailboxes hold at least all open slots, so that nobody who sends them can wait for one who waits for it.
         var open = (slots.MaxStaleness + 1) * slots.BatchSize;
         _learner = host.Spawn<LearnerMessage>("learner", context => new LearnerActor(context, parts, learnerOptions),
@@ -37,9 +39,9 @@ public sealed class Pipeline
         var cache = new ReferenceCache(options.ReferenceCacheBytes);
         for (var i = 1; i <= options.Selectors; i++)
         {
-            var selector = new SelectorOptions($"selector-{i}", slots.MaxStaleness, slots.Lease / 3);
+            var selector = new SelectorOptions($"selector-{i}", slots.MaxStaleness, options.Trainer.Reference.Schedule, slots.Lease / 3);
             host.Spawn<SelectorMessage>(selector.Name, context => new SelectorActor(context,
-                new SelectionEngine(policy.Scorer, policy.Weights, cache, options.Selection, host.Clock), control, pools, selections, snapshots, selector),
+                new SelectionEngine(policy.Scorer, policy.Found, cache, options.Selection, host.Clock), control, pools, selections, snapshots, selector),
                 new ActorOptions { Dispatch = Dispatch.OwnThread });
         }
         var validator = new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes);

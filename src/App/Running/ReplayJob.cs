@@ -41,10 +41,29 @@ public static class ReplayJob
         await using var source = new FileSource(inputs.Data, options.Files);
         CheckIdentity(directory, options.Identity(policy.Identity, source.Identity, policy.Scoring), note);
         using var trainer = new PolicyTrainer(policy.Model, policy.Weights, options.Trainer);
-        await using var target = new Target(source, new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes), trainer);
-        var result = await new Replayer(directory.Updates, directory.Selections).RunAsync(target, progress, cancellation);
+        var validator = new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes);
+        var (from, settled) = Begin(directory, trainer, note);
+        await using var target = new Target(source, validator, trainer, settled);
+        var result = await new Replayer(directory.Updates, directory.Selections, from).RunAsync(target, progress, cancellation);
         PolicyDirectory.SaveLike(inputs.Policy, output, PhysicalFiles.Instance, trainer.Weights);
         return result;
+    }
+
+    // Where retention has taken the beginning of the logs, a checkpoint stands in for it.
+    private static (long From, SettledPositions Settled) Begin(RunDirectory directory, PolicyTrainer trainer, Action<string> note)
+    {
+        var from = new[] { directory.Updates, directory.Selections }.Max(log => LogSegments.In(directory.Files, log).FirstOrDefault());
+        if (from == 0)
+            return (0, new SettledPositions());
+        var store = new CheckpointStore(directory.Checkpoints, directory.Files, keep: 2);
+        foreach (var name in store.List().Where(name => name.Version == from))
+        {
+            using var checkpoint = store.Load(name);
+            trainer.Restore(checkpoint.Weights, checkpoint.Optimizer, checkpoint.State.OptimizerSteps, checkpoint.Reference);
+            note($"the logs begin at version {from}: replayed from checkpoint {name}");
+            return (from, checkpoint.State.Settled);
+        }
+        throw new InvalidDataException($"the logs of {directory.Root} begin at version {from}, and no checkpoint of it is there to begin from");
     }
 
     private static void CheckIdentity(RunDirectory directory, RunIdentity now, Action<string> note)
@@ -56,7 +75,7 @@ public static class ReplayJob
             throw new InvalidDataException($"this is not what {directory.Root} was made with: {string.Join("; ", differences)}");
     }
 
-    private sealed class Target(IRecordSource source, RecordValidator validator, PolicyTrainer trainer) : IReplayTarget, IAsyncDisposable
+    private sealed class Target(IRecordSource source, RecordValidator validator, PolicyTrainer trainer, SettledPositions settled) : IReplayTarget, IAsyncDisposable
     {
         // Records read on the way to another: dead ones, and those that the log has in another order than the source.
         private readonly Dictionary<Position, CandidatePool> _passed = [];
@@ -69,7 +88,7 @@ public static class ReplayJob
             _entries ??= source.ReadAsync(new Position(source.Name, 0, 0), cancellation).GetAsyncEnumerator(cancellation);
             while (await _entries.MoveNextAsync())
             {
-                if (_entries.Current is SourceEntry.PassEnd)
+                if (_entries.Current is SourceEntry.PassEnd || settled.Contains(_entries.Current.Position))
                     continue;
                 var (pool, dead) = validator.Validate(_entries.Current);
                 if (_entries.Current.Position == position)
@@ -80,9 +99,12 @@ public static class ReplayJob
             throw new ReplayException($"the data has no record at {position}, which was trained on");
         }
 
-        public ReplayedUpdate Train(IReadOnlyList<Shared.Contracts.Selection?> batch)
+        public string? ReferenceHash => trainer.Reference.Hash;
+
+        public ReplayedUpdate Train(long version, IReadOnlyList<Shared.Contracts.Selection?> batch)
         {
             var update = trainer.Update(batch);
+            trainer.Reference.Refresh(version, trainer.Weights);
             return new ReplayedUpdate(update.Loss, update.LearningRate);
         }
 

@@ -57,7 +57,8 @@ public sealed class RunJob(RunRequest request, ILogger logger)
         LearnerOutcome outcome;
         await using (var host = new LocalHost(TimeProvider.System, logger))
         {
-            var pipeline = new Pipeline(host, links, policy, source, directory, options, request.ContinueWithChanges, Progress, tap);
+            var pipeline = new Pipeline(host, links, policy, source, directory, options, request.ContinueWithChanges, Progress, tap,
+                evaluation is null ? null : weights => Evaluator.Measure(policy, weights, evaluation, reference, request.EvaluationOptions).ToJson());
             await using var _ = stop.Register(pipeline.Stop);
             outcome = await pipeline.EndAsync();
         }

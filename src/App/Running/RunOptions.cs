@@ -6,6 +6,7 @@ using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Scoring;
 using MassDpo.Selection;
 using MassDpo.Selection.Kernels;
+using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Settings;
 
 namespace MassDpo.App.Running;
@@ -26,6 +27,8 @@ public sealed record RunOptions
     public required int CheckpointUpdates { get; init; }
     public required int CheckpointsKept { get; init; }
     public required int MetricsWindow { get; init; }
+    public required LogOptions Logs { get; init; }
+    public required long EvaluateEvery { get; init; }
     public required int Threads { get; init; }
     public required TimeSpan Progress { get; init; }
 
@@ -80,10 +83,16 @@ public sealed record RunOptions
             Slots = new SlotOptions(batch, Math.Min(batch, settings.Integer("selection.block", 1, 1 << 16)), staleness,
                 settings.Integer("slots.max-attempts", 1, 1000), settings.Duration("slots.lease", TimeSpan.FromSeconds(1), LongestSpan)),
             Trainer = new TrainerOptions(beta, Schedule(settings), Adam(settings, "learner", settings.Number("learner.adam-epsilon", 1e-30, 1)),
-                settings.Integer("learner.micro-batch", 0, 1 << 20)) { Loss = loss },
+                settings.Integer("learner.micro-batch", 0, 1 << 20))
+            {
+                Loss = loss,
+                Reference = new ReferenceOptions(new ReferenceSchedule(settings.Long("reference.refresh", 0)), settings.Number("reference.mix", 1e-6, 1)),
+            },
             CheckpointUpdates = settings.Integer("checkpoint.updates", 1),
             CheckpointsKept = settings.Integer("checkpoint.keep", 2, 1_000_000),
             MetricsWindow = settings.Integer("metrics.window", 1, 100_000_000),
+            Logs = new LogOptions(settings.Size("logs.segment", 0, 1L << 50), settings.Integer("logs.keep", 0, 1_000_000)),
+            EvaluateEvery = settings.Long("metrics.evaluate-every", 0),
             Threads = settings.Integer("runtime.threads", 1, 1024),
             Progress = settings.Duration("runtime.progress", TimeSpan.FromMilliseconds(100), LongestSpan),
             Settings = settings.Effective.Where(setting => IsOfRun(setting.Key)).ToDictionary(StringComparer.Ordinal),
@@ -107,7 +116,7 @@ public sealed record RunOptions
     public RunIdentity Identity(string policy, string data, string scoring)
     {
         string[] leftOut = ["ingest.passes", "ingest.max-records", "selection.selectors", "selection.reference-cache", "selection.effective-rank",
-            "selection.include-meta", "slots.", "checkpoint.", "metrics.", "runtime.progress"];
+            "selection.include-meta", "slots.", "checkpoint.", "logs.", "metrics.", "runtime.progress"];
         var values = Settings.Where(setting => !leftOut.Any(name => setting.Key.StartsWith(name, StringComparison.Ordinal))).ToDictionary(StringComparer.Ordinal);
         values["policy"] = policy;
         values["data"] = data;

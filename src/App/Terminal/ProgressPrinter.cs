@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using MassDpo.Learner;
 
 namespace MassDpo.App.Terminal;
@@ -14,6 +15,8 @@ internal sealed class ProgressPrinter(TimeSpan interval, TimeProvider clock, Tex
     {
         // Rates count from the first update on: what was done before it, by an earlier start or in loading, is no part of them.
         _first ??= (progress.Counts.Applied, clock.GetTimestamp());
+        if (progress.Evaluation is { } evaluation)
+            Print(progress, evaluation);
         if (clock.GetElapsedTime(_printed) < interval)
             return;
         _printed = clock.GetTimestamp();
@@ -26,6 +29,17 @@ internal sealed class ProgressPrinter(TimeSpan interval, TimeProvider clock, Tex
         if (_any && rewrite)
             writer.WriteLine();
         _any = false;
+    }
+
+    // An evaluation is told always, on a line that stays.
+    private void Print(LearnerProgress progress, JsonObject evaluation)
+    {
+        End();
+        var preference = evaluation["reward_accuracy"] is { } accuracy
+            ? string.Create(CultureInfo.InvariantCulture, $", reward accuracy {100 * accuracy.GetValue<double>():F1}%")
+            : "";
+        writer.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"evaluated at {Number(progress.Counts.Applied)} records, update {Number(progress.Version)}: HR@1 {100 * evaluation["hr@1"]!.GetValue<double>():F1}%{preference}"));
     }
 
     private void Print(LearnerProgress progress, long? allRecords)

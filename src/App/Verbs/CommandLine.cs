@@ -10,7 +10,8 @@ internal static class CommandLine
     {
         var root = new RootCommand("Continuous preference learning: a stream of preferences in, a better policy and the record of every choice out.")
         {
-            DemoVerb.Create(), SftVerb.Create(), RunVerb.Create(), EvalVerb.Create(), CompareVerb.Create(), ScoreVerb.Create(), ReplayVerb.Create(), ValidateVerb.Create(),
+            DemoVerb.Create(), SftVerb.Create(), RunVerb.Create(), EvalVerb.Create(), CompareVerb.Create(), ScoreVerb.Create(), ReplayVerb.Create(),
+            CheckpointsVerb.Create(), ValidateVerb.Create(),
         };
         root.WithDetails("""
             Start with:
@@ -31,10 +32,12 @@ internal static class CommandLine
         {
             foreach (var error in parsed.Errors)
                 Output.ErrorLine($"error: {error.Message}");
-            Output.ErrorLine(parsed.CommandResult.Command == root ? "See massdpo --help" : $"See massdpo {parsed.CommandResult.Command.Name} --help");
+            Output.ErrorLine($"See {PathOf(parsed.CommandResult.Command)} --help");
             return ExitCode.Usage;
         }
         return await Failures.Guard(cancellation =>
             parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, cancellation));
+
+        static string PathOf(Command command) => command.Parents.OfType<Command>().FirstOrDefault() is { } above ? $"{PathOf(above)} {command.Name}" : "massdpo";
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MassDpo.App.Evaluation;
 using MassDpo.App.Comparison;
 using MassDpo.App.Running;
 using MassDpo.App.Terminal;
@@ -45,7 +46,7 @@ internal static class CompareVerb
             foreach (var arm in comparison.Arms)
                 RunOptions.CheckLoss(effective, run.Trainer.Loss, arm.Method, arm.Negatives);
             var request = new ComparisonRequest(parsed.GetValue(data)!, parsed.GetValue(policy)!, parsed.GetValue(evaluation)!, parsed.GetValue(output)!, comparison,
-                run, EvalVerb.Options(effective), Changed(effective));
+                run, EvaluationOptions.From(effective), Changed(effective));
             Output.ErrorLine($"{comparison.Arms.Count * comparison.Seeds} runs: {string.Join(", ", comparison.Arms.Select(arm => arm.FullName))}, {comparison.Seeds} of each");
             var report = new ComparisonReport(request, await new ComparisonJob(request, Output.ErrorLine).RunAsync(cancellation));
             report.Write();

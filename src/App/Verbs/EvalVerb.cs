@@ -2,7 +2,6 @@ using System.CommandLine;
 using MassDpo.App.Evaluation;
 using MassDpo.App.Running;
 using MassDpo.App.Terminal;
-using MassDpo.Shared.Settings;
 using static TorchSharp.torch;
 
 namespace MassDpo.App.Verbs;
@@ -30,7 +29,7 @@ internal static class EvalVerb
         command.SetAction(async (parsed, cancellation) =>
         {
             var effective = settings.Read(parsed);
-            var options = Options(effective);
+            var options = EvaluationOptions.From(effective);
             set_num_threads(effective.Integer("runtime.threads", 1, 1024));
             var result = await MeasureAsync(parsed.GetValue(policy)!, parsed.GetValue(reference), parsed.GetValue(data)!, options, cancellation);
             if (parsed.GetValue(json))
@@ -41,10 +40,6 @@ internal static class EvalVerb
         });
         return command;
     }
-
-    /// <summary>Reads what an evaluation is set to.</summary>
-    public static EvaluationOptions Options(EffectiveSettings settings) => new(settings.Number("eval.beta", 1e-6, 1e3), settings.Integer("eval.batch", 1, 1 << 16),
-        (int)settings.Size("ingest.max-record-bytes", 1024, 1 << 30));
 
     private static async Task<EvaluationResult> MeasureAsync(string policyDirectory, string? referenceDirectory, string[] files, EvaluationOptions options, CancellationToken cancellation)
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MassDpo.App.Evaluation;
 using MassDpo.App.Running;
 using MassDpo.App.Terminal;
 using MassDpo.Ingest.Sources;
@@ -13,7 +14,7 @@ internal static class RunVerb
     {
         var command = new Command("run", "Trains a policy on a stream of preferences and keeps the record of every choice.").WithDetails("""
             OUTPUT gets policy/ (the result, in Hugging Face layout), checkpoints/, selections.jsonl (why which negatives were kept), updates.jsonl (what was
-            trained on, in order), metrics.jsonl, dead-letters.jsonl and report.json. Run again with the same OUTPUT, it goes on where it was.
+            trained on, in order), metrics.jsonl, evaluations.jsonl, dead-letters.jsonl and report.json. Run again with the same OUTPUT, it goes on where it was.
 
             Examples:
               massdpo run --data train.jsonl.gz --policy start --output out --config hocon/lastfm.conf --passes 2 --eval test.jsonl.gz
@@ -36,6 +37,7 @@ internal static class RunVerb
             ("--passes", "ingest.passes", "N", "Passes over the files."),
             ("--shuffle", "ingest.shuffle", "all|N|none", "Order of each pass; N: through a buffer of N records."),
             ("--max-records", "ingest.max-records", "N", "Records after which the input ends; 0: no limit."),
+            ("--evaluate-every", "metrics.evaluate-every", "N", "Records between evaluations on --eval; 0: before and after alone."),
             ("--max-staleness", "slots.max-staleness", "N", "Versions by which a selection may be older than the policy that it trains."),
             ("--selectors", "selection.selectors", "N", "Selectors, each on a thread of its own."),
             ("--threads", "runtime.threads", "N", "Threads inside one tensor operation."),
@@ -44,7 +46,9 @@ internal static class RunVerb
         {
             var effective = settings.Read(parsed);
             var options = RunOptions.From(effective);
-            var request = new RunRequest(parsed.GetValue(policy)!, parsed.GetValue(output)!, parsed.GetValue(evaluation), EvalVerb.Options(effective),
+            if (options.EvaluateEvery > 0 && parsed.GetValue(evaluation) is null)
+                throw new UsageException($"metrics.evaluate-every is {options.EvaluateEvery}, but there is nothing to evaluate on: give --eval FILE, or set it to 0");
+            var request = new RunRequest(parsed.GetValue(policy)!, parsed.GetValue(output)!, parsed.GetValue(evaluation), EvaluationOptions.From(effective),
                 parsed.GetValue(continueWithChanges), options);
             return RunAsync(request, parsed.GetValue(data)!, cancellation);
         });

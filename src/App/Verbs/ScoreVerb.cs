@@ -27,7 +27,7 @@ internal static class ScoreVerb
         command.SetAction(async (parsed, cancellation) =>
         {
             var effective = settings.Read(parsed);
-            var options = EvalVerb.Options(effective);
+            var options = EvaluationOptions.From(effective);
             set_num_threads(effective.Integer("runtime.threads", 1, 1024));
             using var loaded = LoadedPolicy.Load(parsed.GetValue(policy)!);
             var records = await EvaluationData.LoadAsync(parsed.GetValue(data)!, loaded.Encoder, options, cancellation);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using MassDpo.App.Evaluation;
 using MassDpo.App.Sft;
 using MassDpo.App.Terminal;
 
@@ -45,7 +46,7 @@ internal static class SftVerb
         {
             var effective = settings.Read(parsed);
             var request = new SftRequest(parsed.GetValue(data)!, parsed.GetValue(policy)!, parsed.GetValue(items), parsed.GetValue(evaluation),
-                SftJobOptions.From(effective), EvalVerb.Options(effective));
+                SftJobOptions.From(effective), EvaluationOptions.From(effective));
             var result = await SftJob.RunAsync(request, progress => Output.ErrorLine(string.Create(CultureInfo.InvariantCulture,
                 $"epoch {progress.Epoch:F1} · step {progress.Step:N0} · loss {progress.Loss:F3}{(progress.HitRate1 is { } rate ? $" · HR@1 {100 * rate:F1}%" : "")}")), cancellation);
             foreach (var note in result.Notes)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using MassDpo.App.Evaluation;
 using MassDpo.App.Comparison;
 using MassDpo.App.Demo;
 using MassDpo.App.Running;
@@ -60,7 +61,7 @@ internal static class ValidateVerb
     {
         RunOptions.From(settings);
         SftJobOptions.From(settings);
-        EvalVerb.Options(settings);
+        EvaluationOptions.From(settings);
         DemoOptions.From(settings);
         ComparisonOptions.From(settings);
     }

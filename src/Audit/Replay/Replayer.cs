@@ -10,11 +10,14 @@ public interface IReplayTarget
     /// <exception cref="ReplayException">there is none</exception>
     ValueTask<CandidatePool> FindAsync(Position position, CancellationToken cancellation);
 
-    /// <summary>Trains on one batch. Null selections are empty slots.</summary>
-    ReplayedUpdate Train(IReadOnlyList<Selection?> batch);
+    /// <summary>Trains on the batch that makes this version. Null selections are empty slots.</summary>
+    ReplayedUpdate Train(long version, IReadOnlyList<Selection?> batch);
 
     /// <summary>Hash of the weights as they are.</summary>
     string Hash();
+
+    /// <summary>Hash of the reference policy as it is; null: it has none of its own.</summary>
+    string? ReferenceHash { get; }
 }
 
 /// <summary>What training on a batch gave.</summary>
@@ -33,9 +36,12 @@ public sealed record ReplayResult(long Updates, long Records, string PolicyHash)
 
 /// <summary>
 /// Rebuilds a policy from the base weights, the records, and a run's update and event logs, and checks on the way that everything agrees: event hashes,
-/// candidates, losses, and the policy hash that each event names. On the same build, device and threads it agrees bit for bit.
+/// candidates, losses, and the hashes of policy and reference that each event names. On the same build, device and threads it agrees bit for bit.
 /// </summary>
-public sealed class Replayer(string updates, string selections)
+/// <param name="updates">the update log's first segment</param>
+/// <param name="selections">the event log's first segment</param>
+/// <param name="from">version that the target is at; a segment of both logs begins there</param>
+public sealed class Replayer(string updates, string selections, long from = 0)
 {
     /// <param name="target">see there</param>
     /// <param name="progress">told of each update</param>
@@ -44,11 +50,11 @@ public sealed class Replayer(string updates, string selections)
     /// <exception cref="LogFormatException">a line of a log is malformed</exception>
     public async Task<ReplayResult> RunAsync(IReplayTarget target, Action<UpdateEntry> progress, CancellationToken cancellation)
     {
-        using var events = RunLog.Events(selections).GetEnumerator();
+        using var events = RunLog.Events(selections, from).GetEnumerator();
         // Selections may be some versions old: the hashes of all versions are kept, 32 characters each.
-        var hashes = new Dictionary<long, string> { [0] = target.Hash() };
-        var (version, records) = (0L, 0L);
-        foreach (var update in RunLog.Updates(updates))
+        var hashes = new Dictionary<long, string> { [from] = target.Hash() };
+        var (version, records) = (from, 0L);
+        foreach (var update in RunLog.Updates(updates, from))
         {
             cancellation.ThrowIfCancellationRequested();
             if (update.Version != version + 1)
@@ -63,18 +69,20 @@ public sealed class Replayer(string updates, string selections)
                 batch[i] = await SelectionAsync(update, i, position, events, hashes, target, cancellation);
                 records++;
             }
-            var trained = target.Train(batch);
+            var trained = target.Train(update.Version, batch);
             if (trained.Loss != update.Loss)
                 throw new ReplayException(FormattableString.Invariant($"version {update.Version}: the loss is {trained.Loss}, {updates} says {update.Loss}: another build, device or number of threads, or other data"));
             if (trained.LearningRate != update.LearningRate)
                 throw new ReplayException(FormattableString.Invariant($"version {update.Version}: the learning rate is {trained.LearningRate}, {updates} says {update.LearningRate}"));
+            if (update.ReferenceHash is { } reference && reference != target.ReferenceHash)
+                throw new ReplayException($"version {update.Version}: the reference is {target.ReferenceHash ?? "the one at the start"}, {updates} says {reference}");
             version = update.Version;
             hashes[version] = target.Hash();
             progress(update);
         }
         if (events.MoveNext())
             throw new ReplayException($"{selections} has an event for {events.Current.Event.Position}, which {updates} does not have");
-        return new ReplayResult(version, records, hashes[version]);
+        return new ReplayResult(version - from, records, hashes[version]);
     }
 
     private async ValueTask<Selection> SelectionAsync(UpdateEntry update, int slot, Position position, IEnumerator<(SelectionEvent Event, string Hash)> events,
@@ -87,8 +95,11 @@ public sealed class Replayer(string updates, string selections)
             throw new ReplayException($"version {update.Version}, slot {update.FirstSlot + slot}: {updates} names the event of {position} with hash {update.EventHashes[slot]}, {selections} has that of {e.Position} with hash {hash}");
         if (e.Slot != update.FirstSlot + slot)
             throw new ReplayException($"version {update.Version}: {updates} has {position} in slot {update.FirstSlot + slot}, {selections} in slot {e.Slot}");
-        if (!hashes.TryGetValue(e.Version, out var policy) || policy != e.PolicyHash)
-            throw new ReplayException($"the event of {position} was made with policy {e.PolicyHash} of version {e.Version}, replayed is {policy ?? "no such version"}");
+        // A selection may be older than where the replay began.
+        if (e.Version >= from && (!hashes.TryGetValue(e.Version, out var policy) || policy != e.PolicyHash))
+            throw new ReplayException($"the event of {position} was made with policy {e.PolicyHash} of version {e.Version}, replayed is {hashes.GetValueOrDefault(e.Version) ?? "no such version"}");
+        if (e.ReferenceHash is { } named && target.ReferenceHash is { } replayed && named != replayed)
+            throw new ReplayException($"the event of {position} was made with reference {named}, replayed is {replayed}");
         var pool = await target.FindAsync(position, cancellation);
         if (pool.Record.Candidates.Count != e.Candidates.Count)
             throw new ReplayException($"the record at {position} has {pool.Record.Candidates.Count} candidates, its event {e.Candidates.Count}: the data is another");

@@ -28,6 +28,9 @@ public sealed class AppendLog : IDisposable
 
     public string Path { get; }
 
+    /// <summary>Bytes.</summary>
+    public long Length => _file.Length;
+
     public LogMark Mark => new(_file.Length, ContentHash.Current(_hash));
 
     public void Append(ReadOnlySpan<byte> line)

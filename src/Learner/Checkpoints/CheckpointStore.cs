@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using MassDpo.Policy;
@@ -9,16 +8,6 @@ using static TorchSharp.torch;
 
 namespace MassDpo.Learner.Checkpoints;
 
-/// <summary>A checkpoint read back; the caller disposes the tensors.</summary>
-public sealed record Checkpoint(string Name, CheckpointState State, Dictionary<string, Tensor> Weights, Dictionary<string, Tensor> Optimizer) : IDisposable
-{
-    public void Dispose()
-    {
-        foreach (var tensor in Weights.Values.Concat(Optimizer.Values))
-            tensor.Dispose();
-    }
-}
-
 /// <summary>
 /// The commits of a run: one directory each, written aside, made durable and then renamed, so that it is whole or absent. A manifest names every file's
 /// length and hash; a checkpoint that does not match it is passed over for the one before, which is why at least two are kept.
@@ -27,20 +16,30 @@ public sealed class CheckpointStore(string folder, IFiles files, int keep)
 {
     private const string Weights = "model.safetensors";
     private const string Optimizer = "optimizer.safetensors";
+    private const string Reference = "reference.safetensors";
     private const string State = "state.json";
     private const string Manifest = "manifest.json";
     private const string Aside = ".writing";
     private const string Damaged = "damaged-";
 
-    /// <summary>Names of the checkpoints, newest first: version, epoch, positions settled.</summary>
-    public IReadOnlyList<string> List() => !files.FolderExists(folder) ? [] :
-        [.. files.List(folder).Where(name => name.StartsWith('v') && !name.EndsWith(Aside, StringComparison.Ordinal)).OrderDescending(StringComparer.Ordinal)];
+    /// <summary>The checkpoints, newest first.</summary>
+    public IReadOnlyList<CheckpointName> List() => !files.FolderExists(folder) ? [] :
+        [.. files.List(folder).Select(CheckpointName.TryParse).OfType<CheckpointName>().OrderDescending()];
+
+    /// <summary>Where a checkpoint lies.</summary>
+    public string PathOf(CheckpointName name) => Path.Combine(folder, name.ToString());
 
     /// <summary>Commits, then removes the checkpoints that are older than the ones to keep.</summary>
-    public string Write(CheckpointState state, IEnumerable<KeyValuePair<string, Tensor>> weights, IEnumerable<KeyValuePair<string, Tensor>> optimizer)
+    /// <param name="state">of the run</param>
+    /// <param name="weights">of the policy</param>
+    /// <param name="optimizer">its state</param>
+    /// <param name="reference">weights of the reference; null: still those that the run found</param>
+    /// <param name="bases">versions of which a checkpoint stays, however old</param>
+    public CheckpointName Write(CheckpointState state, IEnumerable<KeyValuePair<string, Tensor>> weights, IEnumerable<KeyValuePair<string, Tensor>> optimizer,
+        IEnumerable<KeyValuePair<string, Tensor>>? reference = null, IReadOnlyCollection<long>? bases = null)
     {
-        var name = string.Create(CultureInfo.InvariantCulture, $"v{state.Version:D12}-e{state.Epoch:D6}-s{state.Settled.Count:D12}");
-        var target = Path.Combine(folder, name);
+        var name = new CheckpointName(state.Version, state.Epoch, state.Settled.Count);
+        var target = PathOf(name);
         if (files.FolderExists(target))
             return name;
         DeleteUnfinished();
@@ -52,11 +51,13 @@ public sealed class CheckpointStore(string folder, IFiles files, int keep)
             [Optimizer] = WriteFile(Path.Combine(aside, Optimizer), stream => SafetensorsFile.Write(stream, optimizer)),
             [State] = WriteFile(Path.Combine(aside, State), stream => WriteJson(stream, state.ToJson())),
         };
+        if (reference is not null)
+            manifest[Reference] = WriteFile(Path.Combine(aside, Reference), stream => SafetensorsFile.Write(stream, reference));
         WriteFile(Path.Combine(aside, Manifest), stream => WriteJson(stream, manifest));
         files.SyncFolder(aside);
         files.Rename(aside, target);
         files.SyncFolder(folder);
-        Prune();
+        Prune(bases ?? []);
         return name;
     }
 
@@ -73,13 +74,10 @@ public sealed class CheckpointStore(string folder, IFiles files, int keep)
             {
                 return Load(name);
             }
-            catch (Exception e) when (e is InvalidDataException or PolicyFormatException or IOException)
+            catch (Exception e) when (IsDamage(e))
             {
-                var setAside = Path.Combine(folder, Damaged + name);
-                if (files.FolderExists(setAside))
-                    files.DeleteFolder(setAside);
-                files.Rename(Path.Combine(folder, name), setAside);
-                damaged(name, e.Message);
+                SetAside(name);
+                damaged(name.ToString(), e.Message);
             }
         }
         if (files.FolderExists(folder) && files.List(folder).FirstOrDefault(name => name.StartsWith(Damaged, StringComparison.Ordinal)) is { } lost)
@@ -87,35 +85,85 @@ public sealed class CheckpointStore(string folder, IFiles files, int keep)
         return null;
     }
 
-    private Checkpoint Load(string name)
+    /// <summary>Reads a checkpoint, every file against its hash. The caller disposes it.</summary>
+    /// <exception cref="InvalidDataException">it is not whole</exception>
+    public Checkpoint Load(CheckpointName name)
     {
-        var path = Path.Combine(folder, name);
-        foreach (var (file, (bytes, hash)) in ReadManifest(name))
-        {
-            using var stream = files.OpenRead(Path.Combine(path, file));
-            if (stream.Length != bytes || ContentHash.Of(stream) != hash)
-                throw new InvalidDataException($"{name}/{file} is not what its manifest says: it is damaged");
-        }
+        Check(name);
+        var path = PathOf(name);
         var state = CheckpointState.FromJson(ReadFile(Path.Combine(path, State)));
-        var weights = ReadTensors(Path.Combine(path, Weights));
+        var read = new List<Dictionary<string, Tensor>>();
         try
         {
-            return new Checkpoint(name, state, weights, ReadTensors(Path.Combine(path, Optimizer)));
+            read.Add(ReadTensors(Path.Combine(path, Weights)));
+            read.Add(ReadTensors(Path.Combine(path, Optimizer)));
+            if (ReadManifest(name).Any(file => file.Key == Reference))
+                read.Add(ReadTensors(Path.Combine(path, Reference)));
+            return new Checkpoint(name, state, read[0], read[1], read.ElementAtOrDefault(2));
         }
         catch
         {
-            foreach (var tensor in weights.Values)
+            foreach (var tensor in read.SelectMany(tensors => tensors.Values))
                 tensor.Dispose();
             throw;
         }
     }
 
-    private List<KeyValuePair<string, (long Bytes, string Hash)>> ReadManifest(string name)
+    /// <summary>The state that a checkpoint holds, without its tensors, against its hash.</summary>
+    /// <exception cref="InvalidDataException">it is not whole</exception>
+    public CheckpointState LoadState(CheckpointName name)
+    {
+        Check(name, file => file == State);
+        return CheckpointState.FromJson(ReadFile(Path.Combine(PathOf(name), State)));
+    }
+
+    /// <summary>Whether a checkpoint is what its manifest says. One that is not is set aside, and <paramref name="damaged"/> is told.</summary>
+    public bool IsWhole(CheckpointName name, Action<string, string> damaged)
     {
         try
         {
-            var manifest = JsonNode.Parse(ReadFile(Path.Combine(folder, name, Manifest)))!;
-            return [.. new[] { Weights, Optimizer, State }.Select(file =>
+            Check(name);
+            return true;
+        }
+        catch (Exception e) when (IsDamage(e))
+        {
+            SetAside(name);
+            damaged(name.ToString(), e.Message);
+            return false;
+        }
+    }
+
+    private static bool IsDamage(Exception e) => e is InvalidDataException or PolicyFormatException or IOException;
+
+    private void SetAside(CheckpointName name)
+    {
+        var aside = Path.Combine(folder, Damaged + name);
+        if (files.FolderExists(aside))
+            files.DeleteFolder(aside);
+        files.Rename(PathOf(name), aside);
+    }
+
+    /// <summary>Reads every file of a checkpoint against its hash.</summary>
+    /// <exception cref="InvalidDataException">it is not whole</exception>
+    /// <exception cref="IOException">the same</exception>
+    public void Check(CheckpointName name) => Check(name, _ => true);
+
+    private void Check(CheckpointName name, Func<string, bool> which)
+    {
+        foreach (var (file, (bytes, hash)) in ReadManifest(name).Where(file => which(file.Key)))
+        {
+            using var stream = files.OpenRead(Path.Combine(PathOf(name), file));
+            if (stream.Length != bytes || ContentHash.Of(stream) != hash)
+                throw new InvalidDataException($"{name}/{file} is not what its manifest says: it is damaged");
+        }
+    }
+
+    private List<KeyValuePair<string, (long Bytes, string Hash)>> ReadManifest(CheckpointName name)
+    {
+        try
+        {
+            var manifest = JsonNode.Parse(ReadFile(Path.Combine(PathOf(name), Manifest)))!;
+            return [.. new[] { Weights, Optimizer, State }.Concat(manifest[Reference] is null ? [] : [Reference]).Select(file =>
                 KeyValuePair.Create(file, (manifest[file]!["bytes"]!.GetValue<long>(), manifest[file]!["hash"]!.GetValue<string>())))];
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException or FormatException or ArgumentException)
@@ -133,10 +181,10 @@ public sealed class CheckpointStore(string folder, IFiles files, int keep)
             files.DeleteFolder(Path.Combine(folder, name));
     }
 
-    private void Prune()
+    private void Prune(IReadOnlyCollection<long> bases)
     {
-        foreach (var old in List().Skip(Math.Max(2, keep)))
-            files.DeleteFolder(Path.Combine(folder, old));
+        foreach (var old in List().Skip(Math.Max(2, keep)).Where(name => !bases.Contains(name.Version)))
+            files.DeleteFolder(PathOf(old));
     }
 
     private Dictionary<string, Tensor> ReadTensors(string path)

@@ -17,7 +17,7 @@ public sealed class RunDirectory : IDisposable
     /// <summary>The policy that the run made, in Hugging Face layout.</summary>
     public string Policy => Path.Combine(Root, "policy");
 
-    public string Checkpoints => Path.Combine(Root, "checkpoints");
+    public string Checkpoints => CheckpointsIn(Root);
 
     public string Selections => Path.Combine(Root, "selections.jsonl");
 
@@ -26,6 +26,12 @@ public sealed class RunDirectory : IDisposable
     public string Metrics => Path.Combine(Root, "metrics.jsonl");
 
     public string DeadLetters => Path.Combine(Root, "dead-letters.jsonl");
+
+    /// <summary>How the policy did on records apart, now and then.</summary>
+    public string Evaluations => EvaluationsIn(Root);
+
+    /// <summary>The first segment of each log.</summary>
+    public IReadOnlyList<string> Logs => [Selections, Updates, Metrics, DeadLetters, Evaluations];
 
     public string Report => Path.Combine(Root, "report.json");
 
@@ -37,7 +43,7 @@ public sealed class RunDirectory : IDisposable
     {
         var isNew = !files.FolderExists(path);
         files.CreateFolder(path);
-        files.CreateFolder(Path.Combine(path, "checkpoints"));
+        files.CreateFolder(CheckpointsIn(path));
         // What lies in it is durable only if its own name is.
         if (isNew && Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))) is { } parent)
             files.SyncFolder(parent);
@@ -45,6 +51,12 @@ public sealed class RunDirectory : IDisposable
             ?? throw new IOException($"{path} is in use by another process: wait for it to end, or choose another output directory");
         return new RunDirectory(path, files, held);
     }
+
+    /// <summary>Where the checkpoints of a run lie, for those who only read and take no lock.</summary>
+    public static string CheckpointsIn(string root) => Path.Combine(root, "checkpoints");
+
+    /// <summary>The same of its evaluations.</summary>
+    public static string EvaluationsIn(string root) => Path.Combine(root, "evaluations.jsonl");
 
     /// <summary>The newest epoch that a learner of this directory claimed; 0 before the first.</summary>
     public long LastEpoch

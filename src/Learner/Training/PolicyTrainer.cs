@@ -1,5 +1,6 @@
 using MassDpo.Policy.Model;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Links;
 using static TorchSharp.torch;
 
 namespace MassDpo.Learner.Training;
@@ -13,6 +14,9 @@ public sealed record TrainerOptions(double Beta, LearningRateSchedule Schedule, 
 {
     /// <summary>What is made smaller.</summary>
     public PreferenceLoss Loss { get; init; }
+
+    /// <summary>How the reference follows the policy.</summary>
+    public ReferenceOptions Reference { get; init; } = ReferenceOptions.Fixed;
 }
 
 /// <summary>What an update did.</summary>
@@ -40,17 +44,29 @@ public sealed class PolicyTrainer : IDisposable
     private readonly AdamOptimizer _optimizer;
 
     /// <param name="model">the forward</param>
-    /// <param name="start">copied</param>
+    /// <param name="start">copied; the reference too</param>
     /// <param name="options">see there</param>
     public PolicyTrainer(LlamaModel model, PolicyWeights start, TrainerOptions options)
+        : this(model, new SharedTensors(start), options)
+    {
+    }
+
+    /// <param name="model">the forward</param>
+    /// <param name="found">the weights to start from, copied; the reference too</param>
+    /// <param name="options">see there</param>
+    public PolicyTrainer(LlamaModel model, SharedTensors found, TrainerOptions options)
     {
         (_model, _options) = (model, options);
-        Weights = start.Copy(trainable: true);
+        Weights = ((PolicyWeights)found.Tensors).Copy(trainable: true);
+        Reference = new MovingReference(found, options.Reference);
         _optimizer = new AdamOptimizer(Weights.Tensors, options.Adam);
     }
 
     /// <summary>The weights being trained.</summary>
     public PolicyWeights Weights { get; }
+
+    /// <summary>The reference policy, which whoever counts versions refreshes.</summary>
+    public MovingReference Reference { get; }
 
     /// <summary>Updates that changed something.</summary>
     public long Steps => _optimizer.Steps;
@@ -60,16 +76,12 @@ public sealed class PolicyTrainer : IDisposable
 
     /// <summary>Goes on from saved weights and state.</summary>
     /// <exception cref="InvalidDataException">they are of another policy</exception>
-    public void Restore(IReadOnlyDictionary<string, Tensor> weights, IReadOnlyDictionary<string, Tensor> optimizer, long steps)
+    public void Restore(IReadOnlyDictionary<string, Tensor> weights, IReadOnlyDictionary<string, Tensor> optimizer, long steps,
+        IReadOnlyDictionary<string, Tensor>? reference = null)
     {
-        using var _ = no_grad();
-        foreach (var (name, own) in Weights.Tensors)
-        {
-            if (!weights.TryGetValue(name, out var saved) || !saved.shape.SequenceEqual(own.shape))
-                throw new InvalidDataException($"the saved weights have no '{name}' of shape [{string.Join(", ", own.shape)}]");
-            own.copy_(saved);
-        }
+        Weights.CopyFrom(weights);
         _optimizer.Restore(optimizer, steps);
+        Reference.Restore(reference);
     }
 
     /// <summary>Trains on one batch. Null selections are empty slots.</summary>
@@ -120,6 +132,7 @@ public sealed class PolicyTrainer : IDisposable
     {
         _optimizer.ZeroGradients();
         _optimizer.Dispose();
+        Reference.Dispose();
         Weights.Dispose();
     }
 

@@ -147,6 +147,19 @@ public sealed class PolicyWeights : ISnapshotTensors
         return new PolicyWeights(Config, copies);
     }
 
+    /// <summary>Takes over the values of saved tensors.</summary>
+    /// <exception cref="InvalidDataException">they are of another policy</exception>
+    public void CopyFrom(IReadOnlyDictionary<string, Tensor> saved)
+    {
+        using var _ = no_grad();
+        foreach (var (name, own) in _tensors)
+        {
+            if (!saved.TryGetValue(name, out var tensor) || !tensor.shape.SequenceEqual(own.shape))
+                throw new InvalidDataException($"the saved weights have no '{name}' of shape [{string.Join(", ", own.shape)}]");
+            own.copy_(tensor);
+        }
+    }
+
     /// <inheritdoc/>
     public string ComputeHash()
     {

@@ -21,6 +21,7 @@ public readonly record struct EventLine(ReadOnlyMemory<byte> Bytes, string Hash)
         json.WriteNumber("slot"u8, e.Slot);
         json.WriteNumber("version"u8, e.Version);
         json.WriteString("policy_hash"u8, e.PolicyHash);
+        json.WriteString("reference_hash"u8, e.ReferenceHash);
         json.WriteString("method"u8, e.Method);
         json.WriteNumber("k"u8, e.K);
         json.WriteNumber("beta"u8, e.Beta);
@@ -97,6 +98,7 @@ public readonly record struct EventLine(ReadOnlyMemory<byte> Bytes, string Hash)
                 Slot = json.GetProperty("slot"u8).GetInt64(),
                 Version = json.GetProperty("version"u8).GetInt64(),
                 PolicyHash = json.GetProperty("policy_hash"u8).GetString()!,
+                ReferenceHash = json.TryGetProperty("reference_hash"u8, out var reference) ? reference.GetString() : null,
                 Method = json.GetProperty("method"u8).GetString()!,
                 K = json.GetProperty("k"u8).GetInt32(),
                 Beta = json.GetProperty("beta"u8).GetDouble(),

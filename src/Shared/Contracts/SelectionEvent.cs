@@ -27,6 +27,8 @@ public sealed record SelectionEvent
     public required long Version { get; init; }
     /// <summary>Hash of that policy's trained tensors.</summary>
     public required string PolicyHash { get; init; }
+    /// <summary>Hash of the reference policy's.</summary>
+    public string? ReferenceHash { get; init; }
     /// <summary><c>mass</c>, <c>exact</c>, <c>random</c>, <c>hardest</c> or <c>all</c>.</summary>
     public required string Method { get; init; }
     public required int K { get; init; }

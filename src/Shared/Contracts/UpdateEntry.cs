@@ -12,8 +12,9 @@ namespace MassDpo.Shared.Contracts;
 /// <param name="BlockCounts">how many slots each block of the batch has, in order: what was computed together</param>
 /// <param name="Loss">mean over the slots that are not empty; null where all are</param>
 /// <param name="LearningRate">of this update</param>
+/// <param name="ReferenceHash">of the reference policy that this version brought; null: it stayed as it was</param>
 public sealed record UpdateEntry(long Version, long FirstSlot, IReadOnlyList<Position?> Positions, IReadOnlyList<string?> EventHashes,
-    IReadOnlyList<int> BlockCounts, double? Loss, double LearningRate)
+    IReadOnlyList<int> BlockCounts, double? Loss, double LearningRate, string? ReferenceHash = null)
 {
     public int Applied => Positions.Count(position => position is not null);
 
@@ -40,6 +41,7 @@ public sealed record UpdateEntry(long Version, long FirstSlot, IReadOnlyList<Pos
         json.WriteEndArray();
         line.Number("loss"u8, Loss);
         json.WriteNumber("learning_rate"u8, LearningRate);
+        json.WriteString("reference"u8, ReferenceHash);
         return line.End();
     }
 
@@ -58,7 +60,8 @@ public sealed record UpdateEntry(long Version, long FirstSlot, IReadOnlyList<Pos
                 [.. json.GetProperty("events"u8).EnumerateArray().Select(e => e.GetString())],
                 [.. json.GetProperty("blocks"u8).EnumerateArray().Select(b => b.GetInt32())],
                 json.GetProperty("loss"u8) is { ValueKind: JsonValueKind.Number } loss ? loss.GetDouble() : null,
-                json.GetProperty("learning_rate"u8).GetDouble());
+                json.GetProperty("learning_rate"u8).GetDouble(),
+                json.TryGetProperty("reference"u8, out var reference) ? reference.GetString() : null);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {

@@ -8,20 +8,23 @@ public interface ISnapshotTensors : IDisposable
 }
 
 /// <summary>
-/// A published version of the policy. Native memory has one owner: the snapshot, which frees it when the link has let go of it and the last lease is
-/// returned.
+/// A published version of the policy, with the reference policy that goes with it. The tensors are freed when the link has let go of the snapshot and the
+/// last lease is returned.
 /// </summary>
 public sealed class PolicySnapshot
 {
-    private readonly ISnapshotTensors _tensors;
-    private readonly Lazy<string> _hash;
-    // The link's own hold counts as one.
-    private int _holds = 1;
+    private readonly SharedTensors _policy;
+    private readonly SharedTensors? _reference;
 
-    public PolicySnapshot(long epoch, long version, ISnapshotTensors tensors)
+    /// <param name="epoch">that publishes it</param>
+    /// <param name="version">of the policy</param>
+    /// <param name="tensors">of the policy; the snapshot owns them</param>
+    /// <param name="reference">of the reference policy, on which the caller has a hold; null: the policy that the run found</param>
+    public PolicySnapshot(long epoch, long version, ISnapshotTensors tensors, SharedTensors? reference = null)
     {
-        (Epoch, Version, _tensors) = (epoch, version, tensors);
-        _hash = new Lazy<string>(tensors.ComputeHash);
+        (Epoch, Version, _policy, _reference) = (epoch, version, new SharedTensors(tensors), reference);
+        if (reference?.TryHold() == false)
+            throw new ObjectDisposedException(nameof(reference));
     }
 
     public long Epoch { get; }
@@ -35,49 +38,51 @@ public sealed class PolicySnapshot
     /// <summary>A hold on the tensors, or null where they are freed already.</summary>
     public SnapshotLease? TryAcquire()
     {
-        while (true)
-        {
-            var holds = Volatile.Read(ref _holds);
-            if (holds == 0)
-                return null;
-            if (Interlocked.CompareExchange(ref _holds, holds + 1, holds) == holds)
-                return new SnapshotLease(this);
-        }
+        if (_reference?.TryHold() == false)
+            return null;
+        if (_policy.TryHold())
+            return new SnapshotLease(this, _policy, _reference);
+        _reference?.Release();
+        return null;
     }
 
     /// <summary>Lets go of the publisher's own hold.</summary>
     public void Release()
     {
-        if (Interlocked.Decrement(ref _holds) == 0)
-            _tensors.Dispose();
+        _policy.Release();
+        _reference?.Release();
     }
-
-    internal ISnapshotTensors Tensors => _tensors;
-
-    internal string Hash => _hash.Value;
 }
 
 /// <summary>A hold on a snapshot's tensors; they live until it is disposed.</summary>
 public sealed class SnapshotLease : IDisposable
 {
     private readonly PolicySnapshot _snapshot;
+    private readonly SharedTensors _policy;
+    private readonly SharedTensors? _reference;
     private int _disposed;
 
-    internal SnapshotLease(PolicySnapshot snapshot) => _snapshot = snapshot;
+    internal SnapshotLease(PolicySnapshot snapshot, SharedTensors policy, SharedTensors? reference) => (_snapshot, _policy, _reference) = (snapshot, policy, reference);
 
     public long Epoch => _snapshot.Epoch;
 
     public long Version => _snapshot.Version;
 
-    public ISnapshotTensors Tensors =>
-        Volatile.Read(ref _disposed) == 0 ? _snapshot.Tensors : throw new ObjectDisposedException(nameof(SnapshotLease));
+    public ISnapshotTensors Tensors => Held(_policy).Tensors;
 
     /// <summary>The tensors' hash, computed once per snapshot by whoever asks first.</summary>
-    public string Hash => Volatile.Read(ref _disposed) == 0 ? _snapshot.Hash : throw new ObjectDisposedException(nameof(SnapshotLease));
+    public string Hash => Held(_policy).Hash;
+
+    /// <summary>The reference policy of this version; null: the one that the run found.</summary>
+    public SharedTensors? Reference => Held(_reference);
 
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
-            _snapshot.Release();
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        _policy.Release();
+        _reference?.Release();
     }
+
+    private T Held<T>(T tensors) => Volatile.Read(ref _disposed) == 0 ? tensors : throw new ObjectDisposedException(nameof(SnapshotLease));
 }

@@ -8,7 +8,7 @@ public sealed record DeadLetters(Position Position, string Code, JsonObject Line
 {
     public static IReadOnlyList<DeadLetters> Read(string output) =>
     [
-        .. File.ReadLines(Path.Combine(output, "dead-letters.jsonl")).Select(line => JsonNode.Parse(line)!.AsObject())
+        .. RunTrace.ReadLog(output, "dead-letters.jsonl").Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!.AsObject())
             .Select(json => new DeadLetters(Position.Parse((string)json["position"]!), (string)json["code"]!, json)),
     ];
 }

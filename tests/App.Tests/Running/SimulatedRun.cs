@@ -121,10 +121,17 @@ public sealed record RunTrace(string Weights, string Updates, IReadOnlyList<stri
     public static RunTrace Of(string output)
     {
         var events = RunLog.Events(Path.Combine(output, "selections.jsonl")).ToList();
-        return new RunTrace(ContentHash.Of(File.ReadAllBytes(Path.Combine(output, "policy", "model.safetensors"))), File.ReadAllText(Path.Combine(output, "updates.jsonl")),
+        return new RunTrace(ContentHash.Of(File.ReadAllBytes(Path.Combine(output, "policy", "model.safetensors"))), ReadLog(output, "updates.jsonl"),
             [.. events.Select(e => e.Hash)], [.. RunLog.Updates(Path.Combine(output, "updates.jsonl")).SelectMany(update => update.Positions).OfType<Position>()],
             [.. DeadLetters.Read(output).Select(letter => (letter.Position, letter.Code)).OrderBy(letter => (letter.Position.Pass, letter.Position.Index))],
             [.. events.Select(e => e.Event.Lag)]);
+    }
+
+    /// <summary>A log as text, all of its segments.</summary>
+    public static string ReadLog(string output, string name)
+    {
+        var log = Path.Combine(output, name);
+        return string.Concat(LogSegments.In(PhysicalFiles.Instance, log).Select(begin => File.ReadAllText(LogSegments.PathOf(log, begin))));
     }
 
     /// <summary>Bit for bit the same training.</summary>

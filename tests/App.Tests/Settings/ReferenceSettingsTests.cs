@@ -95,6 +95,12 @@ public sealed partial class ReferenceSettingsTests
     [InlineData("learner.max-gradient-norm=-1")]
     [InlineData("checkpoint.updates=0")]
     [InlineData("checkpoint.keep=1")]
+    [InlineData("logs.segment=-1")]
+    [InlineData("logs.keep=-1")]
+    [InlineData("reference.refresh=-1")]
+    [InlineData("reference.mix=0")]
+    [InlineData("reference.mix=1.1")]
+    [InlineData("metrics.evaluate-every=-1")]
     [InlineData("metrics.window=0")]
     [InlineData("metrics.sample=1.1")]
     [InlineData("runtime.threads=0")]
@@ -137,9 +143,9 @@ public sealed partial class ReferenceSettingsTests
     public void A_run_keeps_its_own_settings_and_a_resume_may_differ_in_those_that_change_no_result()
     {
         var before = RunOptions.From(EffectiveSettings.Load(null, [], [], []));
-        Assert.Equal(["checkpoint", "ingest", "learner", "metrics", "runtime", "selection", "slots"], before.Settings.Keys.Select(key => key[..key.IndexOf('.')]).Distinct().Order());
+        Assert.Equal(["checkpoint", "ingest", "learner", "logs", "metrics", "reference", "runtime", "selection", "slots"], before.Settings.Keys.Select(key => key[..key.IndexOf('.')]).Distinct().Order());
         string[] free = ["ingest.passes=2", "ingest.max-records=5", "selection.selectors=2", "selection.reference-cache=1 MiB", "selection.effective-rank=off", "selection.include-meta=on",
-            "slots.max-staleness=1", "slots.max-attempts=9", "slots.lease=5s", "checkpoint.updates=1", "checkpoint.keep=9", "metrics.window=1", "metrics.sample=1", "runtime.progress=1s"];
+            "slots.max-staleness=1", "slots.max-attempts=9", "slots.lease=5s", "checkpoint.updates=1", "checkpoint.keep=9", "logs.segment=1", "logs.keep=9", "metrics.evaluate-every=9", "metrics.window=1", "metrics.sample=1", "runtime.progress=1s"];
         Assert.Empty(Identity(free).Identity("policy", "data", "fused").DifferencesTo(before.Identity("policy", "data", "fused")));
         foreach (var key in before.Settings.Keys.Except(free.Select(assignment => assignment[..assignment.IndexOf('=')])))
         {

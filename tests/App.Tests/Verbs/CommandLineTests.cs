@@ -24,7 +24,7 @@ public sealed class CommandLineTests
             ["--data"] = "several values, required", ["--policy"] = Required, ["--output"] = Required, ["--eval"] = One, ["--continue-with-changes"] = Flag, ["--selector"] = One,
             ["--features"] = One, ["--negatives"] = One, ["--beta"] = One, ["--learning-rate"] = One,
             ["--batch"] = One, ["--passes"] = One, ["--shuffle"] = One, ["--max-records"] = One,
-            ["--max-staleness"] = One, ["--selectors"] = One, ["--threads"] = One, ["--seed"] = One,
+            ["--max-staleness"] = One, ["--selectors"] = One, ["--threads"] = One, ["--seed"] = One, ["--evaluate-every"] = One,
         }),
         ["eval"] = ([], new() { ["--data"] = "several values, required", ["--policy"] = Required, ["--reference"] = One, ["--json"] = Flag, ["--beta"] = One, ["--threads"] = One }),
         ["compare"] = ([], new()
@@ -34,23 +34,32 @@ public sealed class CommandLineTests
         }),
         ["score"] = ([], new() { ["--data"] = "several values, required", ["--policy"] = Required, ["--threads"] = One }),
         ["replay"] = (["OUTPUT"], new() { ["--output"] = Required }),
+        ["checkpoints list"] = (["OUTPUT"], new() { ["--check"] = Flag, ["--json"] = Flag }),
+        ["checkpoints promote"] = (["OUTPUT"], new() { ["--checkpoint"] = One, ["--to"] = Required, ["--eval"] = One, ["--gate"] = "one value, several times" }),
+        ["checkpoints rollback"] = (["OUTPUT", "CHECKPOINT"], []),
         ["validate"] = (["FILE"], new() { ["--policy"] = One }),
     };
+
+    // They read and move files, which no setting has a say in.
+    private static readonly string[] WithoutSettings = ["checkpoints list", "checkpoints rollback"];
 
     public static TheoryData<string> Verbs => [.. Contract.Keys];
 
     [Fact]
-    public void There_are_these_verbs() => Assert.Equal(Contract.Keys, CommandLine.Create().Subcommands.Select(command => command.Name));
+    public void There_are_these_verbs() => Assert.Equal(Contract.Keys, CommandLine.Create().Subcommands
+        .SelectMany(command => command.Subcommands.Count == 0 ? [command.Name] : command.Subcommands.Select(below => $"{command.Name} {below.Name}")));
 
     [Theory]
     [MemberData(nameof(Verbs))]
     public void A_verb_has_these_arguments_and_options(string verb)
     {
-        var command = CommandLine.Create().Subcommands.Single(command => command.Name == verb);
+        var command = Find(verb);
         var (arguments, options) = Contract[verb];
         Assert.Equal(arguments, command.Arguments.Select(argument => argument.Name));
         Assert.All(command.Arguments, argument => Assert.Equal(ArgumentArity.ExactlyOne, argument.Arity));
-        var expected = new Dictionary<string, string>(options) { ["--config"] = One, ["--set"] = "one value, several times" };
+        var expected = new Dictionary<string, string>(options);
+        if (!WithoutSettings.Contains(verb))
+            (expected["--config"], expected["--set"]) = (One, "one value, several times");
         Assert.Equal(expected.OrderBy(option => option.Key, StringComparer.Ordinal),
             command.Options.Select(option => KeyValuePair.Create(option.Name, Describe(option))).OrderBy(option => option.Key, StringComparer.Ordinal));
 
@@ -65,9 +74,9 @@ public sealed class CommandLineTests
     [MemberData(nameof(Verbs))]
     public async Task Help_of_a_verb_tells_every_option_and_shows_examples_that_can_be_given(string verb)
     {
-        var help = await Called.Well(verb, "--help");
+        var help = await Called.Well([.. verb.Split(' '), "--help"]);
         Assert.Empty(help.Error);
-        var command = CommandLine.Create().Subcommands.Single(command => command.Name == verb);
+        var command = Find(verb);
         Assert.All(command.Options, option => Assert.Contains($"{option.Name} ", help.Out));
         var examples = help.Out.Split('\n').Select(line => line.Trim()).Where(line => line.StartsWith("massdpo ", StringComparison.Ordinal) && !line.Contains("[options]")).ToList();
         Assert.NotEmpty(examples);
@@ -75,9 +84,12 @@ public sealed class CommandLineTests
         {
             var parsed = CommandLine.Create().Parse(example.Split(" > ")[0].Split(' ')[1..]);
             Assert.Empty(parsed.Errors);
-            Assert.Equal(verb, parsed.CommandResult.Command.Name);
+            Assert.Equal(command.Name, parsed.CommandResult.Command.Name);
         });
     }
+
+    private static Command Find(string verb) =>
+        verb.Split(' ').Aggregate((Command)CommandLine.Create(), (command, name) => command.Subcommands.Single(below => below.Name == name));
 
     [Theory]
     [InlineData("--help")]
@@ -87,7 +99,7 @@ public sealed class CommandLineTests
     {
         var help = await Called.Well(words);
         Assert.Empty(help.Error);
-        Assert.All(Contract.Keys, verb => Assert.Single(help.Out.Split('\n'), line => line.StartsWith($"  {verb} ", StringComparison.Ordinal)));
+        Assert.All(Contract.Keys.Select(verb => verb.Split(' ')[0]).Distinct(), verb => Assert.Single(help.Out.Split('\n'), line => line.StartsWith($"  {verb} ", StringComparison.Ordinal)));
         Assert.Contains("massdpo run --help", help.Out);
         Assert.Contains("massdpo demo", help.Out);
     }
@@ -98,6 +110,7 @@ public sealed class CommandLineTests
     [InlineData("'--data' is required", "See massdpo run --help", "run", "--policy", "b", "--output", "c")]
     [InlineData("'--policy' is required", "See massdpo eval --help", "eval", "--data", "a")]
     [InlineData("'--output' is required", "See massdpo replay --help", "replay", "out")]
+    [InlineData("'--to' is required", "See massdpo checkpoints promote --help", "checkpoints", "promote", "out")]
     [InlineData("'validate'", "See massdpo validate --help", "validate")]
     [InlineData("'--beta'", "See massdpo run --help", "run", "--data", "a", "--policy", "b", "--output", "c", "--beta")]
     public async Task A_call_that_cannot_be_understood_ends_with_2(string what, string where, params string[] words) => await Called.Refused(2, words, what, where);

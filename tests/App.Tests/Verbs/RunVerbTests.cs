@@ -22,7 +22,7 @@ public sealed class RunVerbTests(SimulatedStream stream) : IClassFixture<Simulat
     public async Task An_output_directory_holds_these_files_and_the_result_is_a_policy()
     {
         var output = await Run("--eval", stream.Data);
-        Assert.Equal(["checkpoints", "dead-letters.jsonl", "epoch", "lock", "metrics.jsonl", "policy", "report.json", "run.json", "selections.jsonl", "updates.jsonl"],
+        Assert.Equal(["checkpoints", "dead-letters.jsonl", "epoch", "evaluations.jsonl", "lock", "metrics.jsonl", "policy", "report.json", "run.json", "selections.jsonl", "updates.jsonl"],
             Directory.EnumerateFileSystemEntries(output).Select(path => Path.GetFileName(path)).Order());
         foreach (var kept in new[] { "config.json", "tokenizer.json" })
             Assert.Equal(File.ReadAllBytes(Path.Combine(stream.PolicyDirectory, kept)), File.ReadAllBytes(Path.Combine(output, "policy", kept)));
@@ -81,12 +81,12 @@ public sealed class RunVerbTests(SimulatedStream stream) : IClassFixture<Simulat
     public async Task Every_line_of_every_log_has_these_fields()
     {
         var output = await Run();
-        var first = Lines(output, "selections.jsonl", ["v", "id", "position", "slot", "version", "policy_hash", "method", "k", "beta", "rho", "gamma", "features", "candidates", "picks", "information",
+        var first = Lines(output, "selections.jsonl", ["v", "id", "position", "slot", "version", "policy_hash", "reference_hash", "method", "k", "beta", "rho", "gamma", "features", "candidates", "picks", "information",
             "bound", "effective_rank", "rank", "lag", "epoch", "selector", "timing"])[0];
         Assert.Equal(["hash", "logp", "logp_ref", "z", "p"], Names(first["candidates"]![0]!));
         Assert.Equal(["index", "gain", "runner_up", "runner_up_gain"], Names(first["picks"]![0]!));
         Assert.Equal(["score_us", "reference_us", "select_us"], Names(first["timing"]!));
-        var update = Lines(output, "updates.jsonl", ["v", "version", "slots", "positions", "events", "blocks", "loss", "learning_rate"])[0];
+        var update = Lines(output, "updates.jsonl", ["v", "version", "slots", "positions", "events", "blocks", "loss", "learning_rate", "reference"])[0];
         Assert.Equal(["first", "count"], Names(update["slots"]!));
         Lines(output, "metrics.jsonl", ["v", "version", "records", "loss", "grad_norm", "learning_rate", "rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies", "logps/chosen",
             "logps/rejected", "hr@1", "mrr", "ndcg@5", "margin", "accuracy", "window", "records_per_s", "lag"]);

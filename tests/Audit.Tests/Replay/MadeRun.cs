@@ -23,7 +23,7 @@ internal sealed class MadeRun : IDisposable
         {
             var version = hashes.Count - 1;
             var lines = batch.Select((position, i) => position is { } p ? EventLine.Of((describe ?? (e => e))(Event(p, version * Batch + i, version, hashes))) : (EventLine?)null).ToList();
-            var trained = toy.Train([.. batch.Select(position => position is { } p ? new Selection(Toy.Pool(p), [2], [-1, -2], Event(p, 0, 0, hashes), default, null) : null)]);
+            var trained = toy.Train(version + 1, [.. batch.Select(position => position is { } p ? new Selection(Toy.Pool(p), [2], [-1, -2], Event(p, 0, 0, hashes), default, null) : null)]);
             hashes.Add(toy.Hash());
             events.AddRange(lines.OfType<EventLine>().Select(line => Text(line.Bytes.Span)));
             updates.Add(Text(new UpdateEntry(version + 1, version * Batch, batch, [.. lines.Select(line => line?.Hash)], [1, 1], trained.Loss, trained.LearningRate).ToLine()));
@@ -108,7 +108,7 @@ internal sealed class Toy : IReplayTarget
 
     public ValueTask<CandidatePool> FindAsync(Position position, CancellationToken cancellation) => ValueTask.FromResult(Change(Pool(position)));
 
-    public ReplayedUpdate Train(IReadOnlyList<Selection?> batch)
+    public ReplayedUpdate Train(long version, IReadOnlyList<Selection?> batch)
     {
         foreach (var selection in batch)
         {
@@ -118,6 +118,8 @@ internal sealed class Toy : IReplayTarget
         }
         return new ReplayedUpdate(_weights.Length / 7.0 + Off, Rate * ++_steps / 10.0);
     }
+
+    public string? ReferenceHash { get; init; }
 
     public string Hash() => ContentHash.Of(_weights);
 }

@@ -25,7 +25,7 @@ public sealed class CheckpointStoreTests
         {
             var name = MadeCheckpoint.Write(Open(folder), version);
             using var loaded = Open(folder).LoadNewest(NoDamage);
-            Assert.Equal(name, loaded!.Name);
+            Assert.Equal(name, loaded!.Name.ToString());
             MadeCheckpoint.AssertIs(version, loaded);
             Assert.Equal(Files, Directory.EnumerateFiles(folder["checkpoints", name]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         }
@@ -42,7 +42,7 @@ public sealed class CheckpointStoreTests
         state.Settled.Add(new("more", 0, 0));
         store.Write(state with { Version = 100, Epoch = 2 }, MadeCheckpoint.Tensors(2, "weights"), MadeCheckpoint.Tensors(1, "state"));
         Assert.Equal(["v000000000100-e000002-s000000000010", "v000000000100-e000002-s000000000009", "v000000000100-e000001-s000000000009", "v000000000009-e000030-s000000000009",
-            "v000000000009-e000004-s000000000009", "v000000000002-e000009-s000000000009"], store.List());
+            "v000000000009-e000004-s000000000009", "v000000000002-e000009-s000000000009"], store.List().Select(name => name.ToString()));
     }
 
     [Theory]
@@ -56,9 +56,44 @@ public sealed class CheckpointStoreTests
         for (var version = 1; version <= 7; version++)
         {
             MadeCheckpoint.Write(Open(folder, keep), version);
-            Assert.Equal(Enumerable.Range(0, Math.Min(version, kept)).Select(back => $"v{version - back:D12}"), Open(folder).List().Select(name => name[..13]));
+            Assert.Equal(Enumerable.Range(0, Math.Min(version, kept)).Select(back => $"v{version - back:D12}"), Open(folder).List().Select(name => name.ToString()[..13]));
         }
         Assert.Equal(kept, Directory.EnumerateFileSystemEntries(folder["checkpoints"]).Count());
+    }
+
+    [Fact]
+    public void Those_that_logs_begin_at_stay_however_old()
+    {
+        using var folder = new TempFolder();
+        for (var version = 1; version <= 7; version++)
+            Open(folder).Write(MadeCheckpoint.State(version), MadeCheckpoint.Tensors(1, "weights"), MadeCheckpoint.Tensors(1, "state"), bases: [2, 4]);
+        Assert.Equal([7, 6, 4, 2], Open(folder).List().Select(name => name.Version));
+        Open(folder).Write(MadeCheckpoint.State(8), MadeCheckpoint.Tensors(1, "weights"), MadeCheckpoint.Tensors(1, "state"), bases: [4]);
+        Assert.Equal([8, 7, 4], Open(folder).List().Select(name => name.Version));
+    }
+
+    [Fact]
+    public void A_reference_that_is_not_the_one_found_goes_with_it_and_is_checked_like_the_rest()
+    {
+        using var folder = new TempFolder();
+        MadeCheckpoint.Write(Open(folder), 1);
+        var name = Open(folder).Write(MadeCheckpoint.State(2), MadeCheckpoint.Tensors(2, "weights"), MadeCheckpoint.Tensors(2, "state"), MadeCheckpoint.Tensors(5, "reference"));
+        using (var loaded = Open(folder).LoadNewest(NoDamage))
+            Assert.Equal(MadeCheckpoint.Tensors(5, "reference").Select(tensor => (tensor.Key, Convert.ToHexString(tensor.Value.bytes))),
+                loaded!.Reference!.OrderBy(tensor => tensor.Key).Select(tensor => (tensor.Key, Convert.ToHexString(tensor.Value.bytes))));
+        var path = folder["checkpoints", name.ToString(), "reference.safetensors"];
+        var bytes = File.ReadAllBytes(path);
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(path, bytes);
+        AssertPassedOver(folder, name.ToString(), "reference.safetensors");
+    }
+
+    [Fact]
+    public void Only_a_checkpoints_name_is_taken_for_one()
+    {
+        var name = new CheckpointName(12, 3, 456);
+        Assert.Equal(name, CheckpointName.TryParse(name.ToString()));
+        Assert.All([name + ".writing", "damaged-" + name, "v12-e3-s456", "v000000000012", "", "v00000000001x-e000003-s000000000456"], other => Assert.Null(CheckpointName.TryParse(other)));
     }
 
     [Fact]
@@ -151,7 +186,7 @@ public sealed class CheckpointStoreTests
             MadeCheckpoint.AssertIs(1, loaded);
         Assert.Equal(names.Skip(1).Reverse(), damaged);
         // They no longer count as ones to keep, and are not told again.
-        Assert.Equal([names[0]], Open(folder).List());
+        Assert.Equal([names[0]], Open(folder).List().Select(name => name.ToString()));
         MadeCheckpoint.Write(Open(folder), 5);
         Assert.Equal(2, Open(folder).List().Count);
         using (var loaded = Open(folder).LoadNewest(NoDamage))
@@ -200,6 +235,6 @@ public sealed class CheckpointStoreTests
         Assert.Equal(newest, told);
         Assert.Contains(file, why);
         Assert.True(Directory.Exists(folder["checkpoints", "damaged-" + newest]));
-        Assert.DoesNotContain(newest, Open(folder).List());
+        Assert.DoesNotContain(newest, Open(folder).List().Select(name => name.ToString()));
     }
 }

@@ -38,7 +38,7 @@ internal static class MadeCheckpoint
     }
 
     public static string Write(CheckpointStore store, long version, long epoch = 1, IReadOnlyDictionary<string, LogMark>? logs = null) =>
-        store.Write(State(version, epoch, logs), Tensors(version, "weights"), Tensors(version, "state"));
+        store.Write(State(version, epoch, logs), Tensors(version, "weights"), Tensors(version, "state")).ToString();
 
     /// <summary>That a checkpoint is, to the last bit, the one of this version.</summary>
     public static void AssertIs(long version, Checkpoint? checkpoint, long epoch = 1, IReadOnlyDictionary<string, LogMark>? logs = null)

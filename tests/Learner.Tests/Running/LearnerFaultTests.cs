@@ -1,3 +1,4 @@
+using MassDpo.Learner.Checkpoints;
 using MassDpo.Shared.Actors;
 using MassDpo.TestKit;
 using MassDpo.TestKit.Files;
@@ -7,19 +8,22 @@ namespace MassDpo.Learner.Tests.Running;
 /// <summary>Faults of the disk under a whole run.</summary>
 public sealed class LearnerFaultTests
 {
-    public static TheoryData<Fault, string> Faults => new()
+    // With segments of a byte every checkpoint begins new ones.
+    public static TheoryData<Fault, string, int> Faults => new()
     {
-        { Fault.NoSpace, "" },
-        { Fault.Crash, "" },
-        { Fault.Crash, "power cut" },
+        { Fault.NoSpace, "", 0 },
+        { Fault.NoSpace, "", 1 },
+        { Fault.Crash, "", 0 },
+        { Fault.Crash, "power cut", 0 },
+        { Fault.Crash, "power cut", 1 },
     };
 
     [Theory]
     [MemberData(nameof(Faults))]
-    public void A_fault_at_any_step_on_the_disk_changes_nothing_in_the_end(Fault fault, string then)
+    public void A_fault_at_any_step_on_the_disk_changes_nothing_in_the_end(Fault fault, string then, int segmentBytes)
     {
         using var made = new MadeRun(records: 10);
-        made.Options = made.Options with { CheckpointUpdates = 1 };
+        made.Options = made.Options with { CheckpointUpdates = 1, Logs = new LogOptions(segmentBytes, SegmentsKept: 0) };
         var (whole, expected) = WholeRun.Uninterrupted(made);
         var names = new HashSet<string>();
         for (var step = 1; ; step++)

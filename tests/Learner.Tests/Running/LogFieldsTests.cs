@@ -20,11 +20,11 @@ public sealed class LogFieldsTests
             .WithIntake(new IntakeScript(pool => pool.Position.Index == 4, _ => false)).WithSelectors(1);
         process.RunToEnd();
         AssertFields("selections.jsonl", 8,
-            "v", "id", "position", "slot", "version", "policy_hash", "method", "k", "beta", "rho", "gamma", "features",
+            "v", "id", "position", "slot", "version", "policy_hash", "reference_hash", "method", "k", "beta", "rho", "gamma", "features",
             "candidates", "candidates.hash", "candidates.logp", "candidates.logp_ref", "candidates.z", "candidates.p",
             "picks", "picks.index", "picks.gain", "picks.runner_up", "picks.runner_up_gain",
             "information", "bound", "effective_rank", "rank", "lag", "epoch", "selector", "timing", "timing.score_us", "timing.reference_us", "timing.select_us");
-        AssertFields("updates.jsonl", 2, "v", "version", "slots", "slots.first", "slots.count", "positions", "events", "blocks", "loss", "learning_rate");
+        AssertFields("updates.jsonl", 2, "v", "version", "slots", "slots.first", "slots.count", "positions", "events", "blocks", "loss", "learning_rate", "reference");
         AssertFields("metrics.jsonl", 2, "v", "version", "records", "loss", "grad_norm", "learning_rate", "rewards/chosen", "rewards/rejected", "rewards/margins",
             "rewards/accuracies", "logps/chosen", "logps/rejected", "hr@1", "mrr", "ndcg@5", "margin", "accuracy", "window", "records_per_s", "lag");
         AssertFields("dead-letters.jsonl", 1, "v", "position", "file", "line", "code", "reason", "raw", "raw_bytes", "hash");

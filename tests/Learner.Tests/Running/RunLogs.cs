@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Files;
 
 namespace MassDpo.Learner.Tests.Running;
 
@@ -71,8 +72,14 @@ internal sealed class RunLogs
 
     private static List<string> Lines(string output, string name)
     {
-        var text = File.ReadAllText(Path.Combine(output, name));
-        Assert.True(text.Length == 0 || text.EndsWith('\n'), $"{name} ends in a torn line");
-        return [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries)];
+        var lines = new List<string>();
+        var log = Path.Combine(output, name);
+        foreach (var path in LogSegments.In(PhysicalFiles.Instance, log).Select(begin => LogSegments.PathOf(log, begin)))
+        {
+            var text = File.ReadAllText(path);
+            Assert.True(text.Length == 0 || text.EndsWith('\n'), $"{path} ends in a torn line");
+            lines.AddRange(text.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        }
+        return lines;
     }
 }

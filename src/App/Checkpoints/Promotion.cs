@@ -1,0 +1,94 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using MassDpo.App.Evaluation;
+using MassDpo.App.Running;
+using MassDpo.Learner.Checkpoints;
+using MassDpo.Policy;
+using MassDpo.Policy.Model;
+using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Files;
+
+namespace MassDpo.App.Checkpoints;
+
+/// <summary>What a promotion is asked for.</summary>
+/// <param name="Run">output directory of a run, which may be going on</param>
+/// <param name="Checkpoint">name or version; null: the newest</param>
+/// <param name="To">directory that becomes the policy</param>
+/// <param name="Evaluation">file to measure on; null: none, and no gates</param>
+/// <param name="Gates">all of which the checkpoint must pass</param>
+/// <param name="Options">of the evaluation</param>
+internal sealed record PromotionRequest(string Run, string? Checkpoint, string To, string? Evaluation, IReadOnlyList<Gate> Gates, EvaluationOptions Options);
+
+/// <summary>How it went.</summary>
+/// <param name="Checkpoint">which it was</param>
+/// <param name="Refusals">why it was not promoted; empty: it was</param>
+/// <param name="Evaluation">null: not asked for</param>
+/// <param name="Current">of what was promoted before; null: nothing was, or no evaluation was asked for</param>
+internal sealed record PromotionResult(CheckpointName Checkpoint, IReadOnlyList<string> Refusals, EvaluationResult? Evaluation, EvaluationResult? Current);
+
+/// <summary>
+/// Makes a checkpoint the policy that others use: a directory that at any moment is one whole policy, the one before or this one. It runs beside the run.
+/// Every promotion is a line in <c>promotions.jsonl</c> of the run.
+/// </summary>
+internal static class Promotion
+{
+    private static readonly JsonSerializerOptions Line = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <exception cref="InvalidDataException">no such checkpoint, or it is damaged</exception>
+    public static async Task<PromotionResult> RunAsync(PromotionRequest request, TimeProvider clock, CancellationToken cancellation)
+    {
+        PolicyDirectory.CheckReplaceable(request.To);
+        var checkpoints = new RunCheckpoints(request.Run);
+        if (RunInputs.IsSamePlace(request.To, checkpoints.Inputs.Policy))
+            throw new InvalidDataException($"{request.To} is the policy that the run started from, which resume and replay need: give another --to");
+        var name = checkpoints.Find(request.Checkpoint);
+        using var start = LoadedPolicy.Load(checkpoints.Inputs.Policy);
+        using var checkpoint = checkpoints.Store.Load(name);
+        using var weights = start.Weights.Copy();
+        weights.CopyFrom(checkpoint.Weights);
+        var (evaluation, current) = await MeasureAsync(request, start, weights, cancellation);
+        List<string> refusals = [.. request.Gates.Select(gate => gate.Refuses(evaluation!.ToJson(), current?.ToJson())).OfType<string>()];
+        if (refusals.Count == 0)
+        {
+            PolicyDirectory.SaveLike(checkpoints.Inputs.Policy, request.To, PhysicalFiles.Instance, weights);
+            Note(request, name, checkpoint.State, evaluation, clock);
+        }
+        return new PromotionResult(name, refusals, evaluation, current);
+    }
+
+    private static async Task<(EvaluationResult? Evaluation, EvaluationResult? Current)> MeasureAsync(PromotionRequest request, LoadedPolicy start, PolicyWeights weights,
+        CancellationToken cancellation)
+    {
+        if (request.Evaluation is null)
+            return (null, null);
+        var data = await EvaluationData.LoadAsync(request.Evaluation, start.Encoder, request.Options, cancellation);
+        IReadOnlyList<float[]> reference = [.. Evaluator.Score(start.Scorer, start.Weights, data.Pools, request.Options.Batch)];
+        var evaluation = Evaluator.Measure(start, weights, data, reference, request.Options);
+        if (!Directory.Exists(request.To))
+            return (evaluation, null);
+        // By its own config and tokenizer: what is promoted now may come from another run.
+        using var promoted = LoadedPolicy.Load(request.To);
+        var same = await EvaluationData.LoadAsync(request.Evaluation, promoted.Encoder, request.Options, cancellation);
+        var comparable = same.Pools.Select(pool => (pool.Position, pool.Tokens.Candidates)).SequenceEqual(data.Pools.Select(pool => (pool.Position, pool.Tokens.Candidates)));
+        return (evaluation, Evaluator.Measure(promoted, promoted.Weights, same, comparable ? reference : null, request.Options));
+    }
+
+    private static void Note(PromotionRequest request, CheckpointName name, CheckpointState state, EvaluationResult? evaluation, TimeProvider clock)
+    {
+        var line = new JsonObject
+        {
+            ["v"] = LogLine.Version,
+            ["time"] = clock.GetUtcNow().ToString("O"),
+            ["checkpoint"] = name.ToString(),
+            ["version"] = name.Version,
+            ["policy_hash"] = state.PolicyHash,
+            ["to"] = Path.GetFullPath(request.To),
+            ["evaluation"] = evaluation?.ToJson(),
+        };
+        using var log = PhysicalFiles.Instance.OpenAppend(Path.Combine(request.Run, "promotions.jsonl"));
+        log.Append(Encoding.UTF8.GetBytes(line.ToJsonString(Line) + "\n"));
+        log.Sync();
+    }
+}
