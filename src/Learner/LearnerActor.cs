@@ -233,14 +233,14 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
                 Open();
                 break;
             case SelectorReady ready when _open && ready.Incarnation > 1:
-                Announce(_ledger!.Lost(ready.Selector));
+                Announce(_ledger!.Lost(ready.Selector, context.Clock.GetUtcNow()));
                 break;
             case BlockHeld held when _open:
                 _ledger!.Held(held.Selector, held.Block, context.Clock.GetUtcNow());
                 ScheduleLeases();
                 break;
             case BlockFailed failed when _open:
-                if (_ledger!.Failed(failed.Block, failed.Failures) is { } reissued)
+                if (_ledger!.Failed(failed.Block, failed.Failures, context.Clock.GetUtcNow()) is { } reissued)
                     Announce([reissued]);
                 break;
             case SlotRequest request when _open && request.Epoch == _epoch:
@@ -270,8 +270,11 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     {
         while (_ledger!.TryClose() is { } batch)
             Train(batch);
-        foreach (var (intake, block) in _ledger.Grant())
+        var granted = _ledger.Grant(context.Clock.GetUtcNow());
+        foreach (var (intake, block) in granted)
             _authority!.Announce(new SlotsGranted(_epoch, intake, block));
+        if (granted.Count > 0)
+            ScheduleLeases();
         if (_ledger.IsDrained)
             End(stopped: false);
     }

@@ -8,7 +8,7 @@ namespace MassDpo.Learner.Slots;
 /// <param name="BlockSize">slots per block: what a selector computes together</param>
 /// <param name="MaxStaleness">s: batches up to version + s are open</param>
 /// <param name="MaxAttempts">attempts at one record before it goes to dead letters</param>
-/// <param name="Lease">how long a block that nobody tells of stays with its holder</param>
+/// <param name="Lease">how long a block that nobody tells of stays where it is, with a selector or on its way to one</param>
 /// <param name="Intakes">how many intakes there are: input ends when all of them say so</param>
 public sealed record SlotOptions(int BatchSize, int BlockSize, int MaxStaleness, int MaxAttempts, TimeSpan Lease, int Intakes = 1);
 
@@ -22,6 +22,9 @@ public sealed record ClosedBatch(long Batch, long FirstSlot, IReadOnlyList<Selec
 /// </summary>
 public sealed class SlotLedger(SlotOptions options, long epoch, long version)
 {
+    // Which a timer can take, too.
+    private static readonly TimeSpan LongestUntold = TimeSpan.FromDays(1);
+
     private readonly SortedDictionary<string, Intake> _intakes = new(StringComparer.Ordinal);
     private readonly SortedDictionary<long, OpenBatch> _batches = [];
     // Attempts per slot: within an epoch a slot has one record.
@@ -51,7 +54,7 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
     }
 
     /// <summary>Opens batches and grants what records are in hand for, a whole block at a time; a shorter one only at the end of an intake's input.</summary>
-    public IReadOnlyList<(string Intake, SlotBlock Block)> Grant()
+    public IReadOnlyList<(string Intake, SlotBlock Block)> Grant(DateTimeOffset now)
     {
         var grants = new List<(string, SlotBlock)>();
         for (var number = Version; number <= Version + options.MaxStaleness; number++)
@@ -66,7 +69,7 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
                 intake.Granted += count;
                 intake.LastGrant = ++_grants;
                 batch.Granted += count;
-                batch.Blocks.Add(new OpenBlock(name, block));
+                batch.Blocks.Add(new OpenBlock(name, block, now + options.Lease));
                 _batches[number] = batch;
                 grants.Add((name, block));
             }
@@ -107,7 +110,7 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
     /// A selector failed on records of a block: they have one attempt less, those without any left die, and the block is handed out again. Null where
     /// the message is late.
     /// </summary>
-    public BlockReissued? Failed(SlotBlock block, IReadOnlyList<SlotFailure> failures)
+    public BlockReissued? Failed(SlotBlock block, IReadOnlyList<SlotFailure> failures, DateTimeOffset now)
     {
         if (Find(block) is not { Selections: null } open || open.Block.Attempt != block.Attempt)
             return null;
@@ -115,19 +118,23 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
         foreach (var failure in failures)
             if (CountAttempt(failure.Slot))
                 deaths.Add(new SlotDeath(failure.Slot, DeadLetterCodes.Selector, failure.Reason));
-        return Reissue(open, deaths);
+        return Reissue(open, deaths, now);
     }
 
     /// <summary>Hands out again whatever a holder had when it was lost.</summary>
-    public IReadOnlyList<BlockReissued> Lost(string holder) =>
-        ReissueAll(open => open.Holder == holder, $"its selector '{holder}' was lost");
+    public IReadOnlyList<BlockReissued> Lost(string holder, DateTimeOffset now) =>
+        ReissueAll(open => open.Holder == holder, $"its selector '{holder}' was lost", now);
 
-    /// <summary>Hands out again the blocks whose leases have run out.</summary>
+    /// <summary>
+    /// Hands out again the blocks whose leases have run out. One that nobody has told of yet costs its records no attempt: it still waits for a selector,
+    /// or the one that took it was lost before it could tell, and so before it computed anything. Each time that happens its lease is twice as long, so
+    /// that slow selectors and late messages cannot keep it going round for ever.
+    /// </summary>
     public IReadOnlyList<BlockReissued> Expire(DateTimeOffset now) =>
-        ReissueAll(open => open.LeasedUntil <= now, $"nothing was heard of its holder for {options.Lease}");
+        ReissueAll(open => open.LeasedUntil <= now, $"nothing was heard of its holder for {options.Lease}", now);
 
     /// <summary>The next time at which a lease runs out; null where nothing is out.</summary>
-    public DateTimeOffset? NextExpiry => Outstanding().Select(open => open.LeasedUntil).Min();
+    public DateTimeOffset? NextExpiry => Outstanding().Select(open => (DateTimeOffset?)open.LeasedUntil).Min();
 
     /// <summary>The oldest batch, once all its slots have come back and no more can be granted in it. The version goes up by one.</summary>
     public ClosedBatch? TryClose()
@@ -161,16 +168,18 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
 
     private IEnumerable<OpenBlock> Outstanding() => _batches.Values.SelectMany(batch => batch.Blocks).Where(block => block.Selections is null);
 
-    private List<BlockReissued> ReissueAll(Func<OpenBlock, bool> lost, string reason)
+    private List<BlockReissued> ReissueAll(Func<OpenBlock, bool> lost, string reason, DateTimeOffset now)
     {
         var reissued = new List<BlockReissued>();
         foreach (var open in Outstanding().Where(lost).ToList())
         {
             var deaths = new List<SlotDeath>();
+            if (open.Holder is null)
+                open.Untold++;
             for (var slot = open.Block.First; slot < open.Block.First + open.Block.Count; slot++)
-                if (CountAttempt(slot))
+                if (open.Holder is not null && CountAttempt(slot))
                     deaths.Add(new SlotDeath(slot, DeadLetterCodes.HolderLost, $"given up after {options.MaxAttempts} attempts: {reason}"));
-            reissued.Add(Reissue(open, deaths));
+            reissued.Add(Reissue(open, deaths, now));
         }
         return reissued;
     }
@@ -178,12 +187,20 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
     // Whether it was the last: a record dies once, however often its block is handed out again after that.
     private bool CountAttempt(long slot) => (_attempts[slot] = _attempts.GetValueOrDefault(slot) + 1) == options.MaxAttempts;
 
-    private BlockReissued Reissue(OpenBlock open, IReadOnlyList<SlotDeath> deaths)
+    private BlockReissued Reissue(OpenBlock open, IReadOnlyList<SlotDeath> deaths, DateTimeOffset now)
     {
         open.Block = open.Block with { Attempt = open.Block.Attempt + 1 };
         open.Holder = null;
-        open.LeasedUntil = null;
+        open.LeasedUntil = now + LeaseOf(open);
         return new BlockReissued(epoch, open.Intake, open.Block, deaths);
+    }
+
+    private TimeSpan LeaseOf(OpenBlock open)
+    {
+        var lease = options.Lease;
+        for (var i = 0; i < open.Untold && lease < LongestUntold; i++)
+            lease *= 2;
+        return lease;
     }
 
     private OpenBlock? Find(SlotBlock block) =>
@@ -214,16 +231,19 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
         public List<OpenBlock> Blocks { get; } = [];
     }
 
-    private sealed class OpenBlock(string intake, SlotBlock block)
+    private sealed class OpenBlock(string intake, SlotBlock block, DateTimeOffset leasedUntil)
     {
         public string Intake => intake;
 
         public SlotBlock Block { get; set; } = block;
 
+        // Null until a selector has told of it.
         public string? Holder { get; set; }
 
-        // Null while no selector has it: then it waits at its intake, which cannot lose it without asking for a new epoch.
-        public DateTimeOffset? LeasedUntil { get; set; }
+        public DateTimeOffset LeasedUntil { get; set; } = leasedUntil;
+
+        /// <summary>How often its lease ran out before a selector had told of it.</summary>
+        public int Untold { get; set; }
 
         public IReadOnlyList<Selection?>? Selections { get; set; }
 

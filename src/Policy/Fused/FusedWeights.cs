@@ -47,8 +47,10 @@ internal sealed unsafe class FusedWeights : SafeHandle
     /// <summary>Where a contiguous tensor's numbers begin; valid as long as the tensor.</summary>
     public static nint Address(Tensor tensor)
     {
+        // The aliases on the way hold the memory too: none may be left to the collector.
+        using var scope = NewDisposeScope();
         // One number alone: a span holds less than a large matrix has.
-        using var first = tensor.detach().view(-1).narrow(0, 0, 1);
+        var first = tensor.detach().view(-1).narrow(0, 0, 1);
         return (nint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
     }
 

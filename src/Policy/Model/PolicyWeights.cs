@@ -140,6 +140,8 @@ public sealed class PolicyWeights : ISnapshotTensors
         var copies = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
         foreach (var (name, tensor) in _tensors)
         {
+            // The alias in between holds the memory too, and goes with the scope.
+            using var scope = NewDisposeScope();
             var copy = tensor.detach().clone().DetachFromDisposeScope();
             copy.requires_grad = trainable;
             copies[name] = copy;
@@ -167,8 +169,8 @@ public sealed class PolicyWeights : ISnapshotTensors
         foreach (var (name, tensor) in _tensors)
         {
             hash.AppendData(System.Text.Encoding.UTF8.GetBytes($"{name} F32 [{string.Join(',', tensor.shape)}]\n"));
-            using var here = tensor.detach().cpu();
-            hash.AppendData(here.bytes);
+            using var scope = NewDisposeScope();
+            hash.AppendData(tensor.detach().cpu().bytes);
         }
         return ContentHash.Current(hash);
     }

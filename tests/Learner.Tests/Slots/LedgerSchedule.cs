@@ -25,8 +25,10 @@ internal sealed class LedgerSchedule
     private readonly List<SlotBlock> _waiting = [];
     // The attempt that counts of each block that is out, by its first slot.
     private readonly Dictionary<long, SlotBlock> _newest = [];
-    // Who told of holding which of these, and until when it may be silent.
-    private readonly Dictionary<long, (string Holder, DateTimeOffset Until)> _leases = [];
+    // Who told of holding which of these, if anybody did, and until when it may be silent.
+    private readonly Dictionary<long, (string? Holder, DateTimeOffset Until)> _leases = [];
+    // How often one's lease ran out before anybody had told of it.
+    private readonly Dictionary<long, int> _untold = [];
     // What was taken, for messages that come late or twice.
     private readonly List<SelectionBlock> _sent = [];
     private readonly Dictionary<long, Record> _recordOf = [];
@@ -82,7 +84,7 @@ internal sealed class LedgerSchedule
         foreach (var source in _sources)
             Require(_closed.Where(record => record.Source == source).Select(record => record.Index).SequenceEqual(Enumerable.Range(0, source.Total)),
                 $"records of {source.Name} closed out of order or twice");
-        Require(_ledger.TryClose() is null && _ledger.Grant().Count == 0 && _ledger.OpenBlocks == 0, "something is left after the end");
+        Require(_ledger.TryClose() is null && _ledger.Grant(_now).Count == 0 && _ledger.OpenBlocks == 0, "something is left after the end");
     }
 
     private void Act(bool wild)
@@ -114,7 +116,7 @@ internal sealed class LedgerSchedule
             case 9 when _sent.Count > 0:
                 var stale = _sent[_random.Below(_sent.Count)].Block;
                 _ledger.Held("nobody", stale, _now);
-                Require(_ledger.Failed(stale, [new SlotFailure(stale.First, "late")]) is null, "a late failure counted");
+                Require(_ledger.Failed(stale, [new SlotFailure(stale.First, "late")], _now) is null, "a late failure counted");
                 if (_selectors[_random.Below(_selectors.Length)] is { Block: not null } beating)
                     Hold(beating);
                 break;
@@ -129,7 +131,7 @@ internal sealed class LedgerSchedule
         }
         while (_ledger.TryClose() is { } closed)
             Close(closed);
-        foreach (var (intake, block) in _ledger.Grant())
+        foreach (var (intake, block) in _ledger.Grant(_now))
             Grant(intake, block);
     }
 
@@ -155,6 +157,7 @@ internal sealed class LedgerSchedule
             _recordOf[slot] = source.Records[source.Granted++];
         _nextSlot += block.Count;
         _newest[block.First] = block;
+        _leases[block.First] = (null, _now + _options.Lease);
         _waiting.Add(block);
     }
 
@@ -190,7 +193,7 @@ internal sealed class LedgerSchedule
         var failing = Slots(block).Where(slot => !_recordOf[slot].IsDead && (_recordOf[slot].IsPoison || (wild && _random.Below(15) == 0))).ToList();
         if (failing.Count > 0)
         {
-            var again = _ledger.Failed(block, [.. failing.Select(slot => new SlotFailure(slot, "it failed"))]);
+            var again = _ledger.Failed(block, [.. failing.Select(slot => new SlotFailure(slot, "it failed"))], _now);
             Require(again is not null, $"the failure of {block} did not count");
             Reissue([again!], failing);
         }
@@ -237,21 +240,21 @@ internal sealed class LedgerSchedule
 
     private void Lose(Holder selector)
     {
-        var reissued = _ledger.Lost(selector.Name);
-        // What it held without telling is not known to be lost: it still has it. What it had told of it may come back with all the same.
+        var reissued = _ledger.Lost(selector.Name, _now);
+        // What it held without telling is not known to be lost before its lease runs out: it still has it. What it had told of it may come back with all the same.
         if (selector.Block is { } block && reissued.Any(r => r.Block.IsSameSlots(block)))
             selector.Block = _random.Below(2) == 0 ? null : block;
         ReissueThose(reissued, lease => lease.Holder == selector.Name);
     }
 
-    private void ReissueThose(IReadOnlyList<BlockReissued> reissued, Func<(string Holder, DateTimeOffset Until), bool> lost)
+    private void ReissueThose(IReadOnlyList<BlockReissued> reissued, Func<(string? Holder, DateTimeOffset Until), bool> lost)
     {
         var expected = _leases.Where(lease => lost(lease.Value)).Select(lease => lease.Key).Order().ToList();
         Require(reissued.Select(r => r.Block.First).SequenceEqual(expected), $"handed out again {string.Join(", ", reissued.Select(r => r.Block))}, not slots {string.Join(", ", expected)}");
         Reissue(reissued);
     }
 
-    // A block that was lost costs each of its records an attempt; one that failed only those it failed on.
+    // A block whose holder was lost costs each of its records an attempt, one that nobody had told of none; one that failed only those it failed on.
     private void Reissue(IReadOnlyList<BlockReissued> reissued, IReadOnlyList<long>? failed = null)
     {
         foreach (var again in reissued)
@@ -261,13 +264,16 @@ internal sealed class LedgerSchedule
             var before = _newest[again.Block.First];
             Require(again.Block == before with { Attempt = before.Attempt + 1 }, $"{again.Block} came after {before}");
             _newest[again.Block.First] = again.Block;
-            _leases.Remove(again.Block.First);
+            var wasHeld = _leases[again.Block.First].Holder is not null;
+            if (!wasHeld && failed is null)
+                _untold[again.Block.First] = _untold.GetValueOrDefault(again.Block.First) + 1;
+            _leases[again.Block.First] = (null, _now + _options.Lease * Math.Pow(2, _untold.GetValueOrDefault(again.Block.First)));
             _waiting.RemoveAll(again.Block.IsSameSlots);
             _waiting.Add(again.Block);
             foreach (var slot in Slots(again.Block))
             {
                 var record = _recordOf[slot];
-                if (failed is null || failed.Contains(slot))
+                if (failed is null ? wasHeld : failed.Contains(slot))
                     record.Attempts++;
                 var deaths = again.Deaths.Where(death => death.Slot == slot).ToList();
                 Require(deaths.Count == (!record.IsDead && record.Attempts >= _options.MaxAttempts ? 1 : 0),

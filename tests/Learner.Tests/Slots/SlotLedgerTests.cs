@@ -15,12 +15,12 @@ public sealed class SlotLedgerTests
     public void Nothing_is_granted_without_a_whole_block_of_records_in_hand()
     {
         var ledger = New(Options);
-        Assert.Empty(ledger.Grant());
+        Assert.Empty(ledger.Grant(Noon));
         Ask(ledger, 1);
-        Assert.Empty(ledger.Grant());
+        Assert.Empty(ledger.Grant(Noon));
         Ask(ledger, 2);
-        Assert.Equal([("in", new SlotBlock(Epoch, 0, 0, 2, 1))], ledger.Grant());
-        Assert.Empty(ledger.Grant());
+        Assert.Equal([("in", new SlotBlock(Epoch, 0, 0, 2, 1))], ledger.Grant(Noon));
+        Assert.Empty(ledger.Grant(Noon));
     }
 
     [Fact]
@@ -30,7 +30,7 @@ public sealed class SlotLedgerTests
         {
             var ledger = New(Options with { MaxStaleness = staleness }, version: 5);
             Ask(ledger, 1000);
-            var blocks = ledger.Grant().Select(grant => grant.Block).ToList();
+            var blocks = ledger.Grant(Noon).Select(grant => grant.Block).ToList();
             Assert.Equal(Enumerable.Range(0, 2 * (staleness + 1)).Select(i => new SlotBlock(Epoch, 5 + i / 2, 20 + 2 * i, 2, 1)), blocks);
             Assert.Equal(blocks.Count, ledger.OpenBlocks);
         }
@@ -45,7 +45,7 @@ public sealed class SlotLedgerTests
     {
         var ledger = New(Options with { BatchSize = batch, BlockSize = block, MaxStaleness = 1 });
         Ask(ledger, 100);
-        var blocks = ledger.Grant().Select(grant => grant.Block).ToList();
+        var blocks = ledger.Grant(Noon).Select(grant => grant.Block).ToList();
         Assert.Equal([.. counts, .. counts], blocks.Select(b => b.Count));
         Assert.Equal(counts.Select(_ => 0L).Concat(counts.Select(_ => 1L)), blocks.Select(b => b.Batch));
         foreach (var granted in blocks)
@@ -58,9 +58,9 @@ public sealed class SlotLedgerTests
     {
         var ledger = New(Options);
         Ask(ledger, 3);
-        Assert.Equal(2, Assert.Single(ledger.Grant()).Block.Count);
+        Assert.Equal(2, Assert.Single(ledger.Grant(Noon)).Block.Count);
         Ask(ledger, 3, ended: true);
-        Assert.Equal(new SlotBlock(Epoch, 0, 2, 1, 1), Assert.Single(ledger.Grant()).Block);
+        Assert.Equal(new SlotBlock(Epoch, 0, 2, 1, 1), Assert.Single(ledger.Grant(Noon)).Block);
     }
 
     [Fact]
@@ -68,7 +68,7 @@ public sealed class SlotLedgerTests
     {
         var ledger = New(Options, version: 2);
         Ask(ledger, 100);
-        var blocks = ledger.Grant().Select(grant => grant.Block).ToList();
+        var blocks = ledger.Grant(Noon).Select(grant => grant.Block).ToList();
         Assert.Null(ledger.TryClose());
         Assert.True(ledger.Accept(Computed(blocks[1], 2, "b")));
         Assert.Null(ledger.TryClose());
@@ -78,7 +78,7 @@ public sealed class SlotLedgerTests
         Assert.Equal(["a:0", "a:1", "b:0", "b:1"], closed.Selections.Select(selection => selection!.Pool.Id));
         Assert.Equal(3, ledger.Version);
         Assert.Null(ledger.TryClose());
-        Assert.Equal(new SlotBlock(Epoch, 3, 12, 2, 1), ledger.Grant()[0].Block);
+        Assert.Equal(new SlotBlock(Epoch, 3, 12, 2, 1), ledger.Grant(Noon)[0].Block);
     }
 
     [Fact]
@@ -86,7 +86,7 @@ public sealed class SlotLedgerTests
     {
         var ledger = New(Options with { MaxStaleness = 1 });
         Ask(ledger, 8);
-        var blocks = ledger.Grant().Select(grant => grant.Block).ToList();
+        var blocks = ledger.Grant(Noon).Select(grant => grant.Block).ToList();
         foreach (var block in blocks.Skip(1))
             Assert.True(ledger.Accept(Computed(block, 0)));
         Assert.Null(ledger.TryClose());
@@ -99,7 +99,7 @@ public sealed class SlotLedgerTests
     {
         var ledger = New(Options with { MaxStaleness = 2 }, version: 5);
         Ask(ledger, 12);
-        var blocks = ledger.Grant().Select(grant => grant.Block).ToList();
+        var blocks = ledger.Grant(Noon).Select(grant => grant.Block).ToList();
         foreach (var (block, version) in blocks.Zip([5L, 5, 5, 6, 7, 6]))
             ledger.Accept(Computed(block, version));
         Assert.Equal([5L, 5, 6], Enumerable.Range(0, 3).Select(_ => ledger.TryClose()!.OldestVersion));
@@ -110,14 +110,14 @@ public sealed class SlotLedgerTests
     {
         var ledger = New(Options with { Intakes = 2 });
         Ask(ledger, 2, ended: true, intake: "a");
-        ledger.Accept(Computed(Assert.Single(ledger.Grant()).Block, 0));
+        ledger.Accept(Computed(Assert.Single(ledger.Grant(Noon)).Block, 0));
         Assert.Null(ledger.TryClose());
         Assert.False(ledger.IsDrained);
         Ask(ledger, 1, intake: "b");
-        Assert.Empty(ledger.Grant());
+        Assert.Empty(ledger.Grant(Noon));
         Assert.Null(ledger.TryClose());
         Ask(ledger, 1, ended: true, intake: "b");
-        ledger.Accept(Computed(Assert.Single(ledger.Grant()).Block, 0));
+        ledger.Accept(Computed(Assert.Single(ledger.Grant(Noon)).Block, 0));
         Assert.Equal([2, 1], ledger.TryClose()!.BlockCounts);
         Assert.True(ledger.IsDrained);
     }
@@ -129,7 +129,7 @@ public sealed class SlotLedgerTests
         Assert.False(ledger.IsDrained);
         Ask(ledger, 4, ended: true);
         Assert.False(ledger.IsDrained);
-        foreach (var (_, block) in ledger.Grant())
+        foreach (var (_, block) in ledger.Grant(Noon))
         {
             Assert.False(ledger.IsDrained);
             ledger.Accept(Computed(block, 0));
@@ -153,10 +153,10 @@ public sealed class SlotLedgerTests
         Ask(ledger, 1);
         ledger.Request(new SlotRequest("in", Epoch - 1, 100, [], true));
         ledger.Request(new SlotRequest("in", Epoch + 1, 100, [], true));
-        Assert.Equal(2, Assert.Single(ledger.Grant()).Block.Count);
+        Assert.Equal(2, Assert.Single(ledger.Grant(Noon)).Block.Count);
         Ask(ledger, 3, ended: true);
         Ask(ledger, 2);
-        Assert.Equal(1, Assert.Single(ledger.Grant()).Block.Count);
+        Assert.Equal(1, Assert.Single(ledger.Grant(Noon)).Block.Count);
     }
 
     [Fact]
@@ -165,7 +165,7 @@ public sealed class SlotLedgerTests
         var ledger = New(Options);
         var first = Granted(ledger, 4)[0];
         ledger.Held("s1", first, Noon);
-        var second = Assert.Single(ledger.Lost("s1")).Block;
+        var second = Assert.Single(ledger.Lost("s1", Noon)).Block;
         Assert.Equal(first with { Attempt = 2 }, second);
         Assert.False(ledger.Accept(Computed(first, 0)));
         Assert.True(ledger.Accept(Computed(second, 0)));
@@ -202,17 +202,15 @@ public sealed class SlotLedgerTests
     }
 
     [Fact]
-    public void A_block_nobody_holds_has_no_lease_and_a_held_one_is_handed_out_again_when_its_lease_has_run_out()
+    public void A_block_whose_holder_is_silent_is_handed_out_again_when_its_lease_has_run_out()
     {
         var ledger = New(Options);
         var blocks = Granted(ledger, 4);
-        Assert.Null(ledger.NextExpiry);
-        Assert.Empty(ledger.Expire(Noon.AddYears(1)));
-        ledger.Held("s1", blocks[0], Noon);
+        ledger.Held("s1", blocks[0], Noon.AddSeconds(1));
         ledger.Held("s2", blocks[1], Noon.AddSeconds(3));
-        Assert.Equal(Noon.AddSeconds(10), ledger.NextExpiry);
-        Assert.Empty(ledger.Expire(Noon.AddSeconds(9.999)));
-        var reissued = Assert.Single(ledger.Expire(Noon.AddSeconds(10)));
+        Assert.Equal(Noon.AddSeconds(11), ledger.NextExpiry);
+        Assert.Empty(ledger.Expire(Noon.AddSeconds(10.999)));
+        var reissued = Assert.Single(ledger.Expire(Noon.AddSeconds(11)));
         Assert.Equal((Epoch, "in", blocks[0] with { Attempt = 2 }), (reissued.Epoch, reissued.Intake, reissued.Block));
         Assert.Empty(reissued.Deaths);
         Assert.Equal(Noon.AddSeconds(13), ledger.NextExpiry);
@@ -220,17 +218,36 @@ public sealed class SlotLedgerTests
     }
 
     [Fact]
+    public void A_block_that_nobody_has_told_of_is_handed_out_again_after_ever_longer_leases_and_costs_no_attempt()
+    {
+        var ledger = New(Options with { MaxAttempts = 1 });
+        var blocks = Granted(ledger, 4);
+        Assert.Equal(Noon.AddSeconds(10), ledger.NextExpiry);
+        Assert.Empty(ledger.Expire(Noon.AddSeconds(9.999)));
+        int[] ends = [10, 30, 70, 150];
+        for (var lost = 1; lost <= 3; lost++)
+        {
+            var reissued = ledger.Expire(Noon.AddSeconds(ends[lost - 1]));
+            Assert.Equal(blocks.Select(block => block with { Attempt = 1 + lost }), reissued.Select(block => block.Block));
+            Assert.All(reissued, block => Assert.Empty(block.Deaths));
+            Assert.Equal(Noon.AddSeconds(ends[lost]), ledger.NextExpiry);
+        }
+        Assert.False(ledger.Accept(Computed(blocks[0], 0)));
+        Assert.True(ledger.Accept(Computed(blocks[0] with { Attempt = 4 }, 0)));
+    }
+
+    [Fact]
     public void A_heartbeat_begins_the_lease_anew_and_one_of_an_older_attempt_does_nothing()
     {
         var ledger = New(Options);
-        var block = Granted(ledger, 4)[0];
+        var block = Granted(ledger, 2)[0];
         ledger.Held("s1", block, Noon);
         ledger.Held("s1", block, Noon.AddSeconds(8));
         Assert.Empty(ledger.Expire(Noon.AddSeconds(17)));
         var second = Assert.Single(ledger.Expire(Noon.AddSeconds(18))).Block;
         ledger.Held("s1", block, Noon.AddSeconds(19));
-        Assert.Null(ledger.NextExpiry);
-        Assert.Empty(ledger.Lost("s1"));
+        Assert.Equal(Noon.AddSeconds(28), ledger.NextExpiry);
+        Assert.Empty(ledger.Lost("s1", Noon));
         ledger.Held("s2", second, Noon.AddSeconds(20));
         ledger.Accept(Computed(second, 0));
         Assert.Null(ledger.NextExpiry);
@@ -246,10 +263,10 @@ public sealed class SlotLedgerTests
         ledger.Held("s1", blocks[0], Noon);
         ledger.Held("s2", blocks[1], Noon);
         ledger.Held("s1", blocks[3], Noon);
-        Assert.Equal([blocks[0].First, blocks[3].First], ledger.Lost("s1").Select(reissued => reissued.Block.First));
-        Assert.Empty(ledger.Lost("s1"));
-        Assert.Empty(ledger.Lost("unknown"));
-        Assert.Equal(blocks[1] with { Attempt = 2 }, Assert.Single(ledger.Lost("s2")).Block);
+        Assert.Equal([blocks[0].First, blocks[3].First], ledger.Lost("s1", Noon).Select(reissued => reissued.Block.First));
+        Assert.Empty(ledger.Lost("s1", Noon));
+        Assert.Empty(ledger.Lost("unknown", Noon));
+        Assert.Equal(blocks[1] with { Attempt = 2 }, Assert.Single(ledger.Lost("s2", Noon)).Block);
     }
 
     [Fact]
@@ -257,13 +274,13 @@ public sealed class SlotLedgerTests
     {
         var ledger = New(Options with { MaxAttempts = 2 });
         var block = Granted(ledger, 4)[1];
-        var first = ledger.Failed(block, [new SlotFailure(3, "bad")])!;
+        var first = ledger.Failed(block, [new SlotFailure(3, "bad")], Noon)!;
         Assert.Empty(first.Deaths);
         Assert.Equal(block with { Attempt = 2 }, first.Block);
-        Assert.Null(ledger.Failed(block, [new SlotFailure(3, "late")]));
-        var second = ledger.Failed(first.Block, [new SlotFailure(3, "bad again"), new SlotFailure(2, "too")])!;
+        Assert.Null(ledger.Failed(block, [new SlotFailure(3, "late")], Noon));
+        var second = ledger.Failed(first.Block, [new SlotFailure(3, "bad again"), new SlotFailure(2, "too")], Noon)!;
         Assert.Equal([new SlotDeath(3, DeadLetterCodes.Selector, "bad again")], second.Deaths);
-        var third = ledger.Failed(second.Block, [new SlotFailure(2, "still")])!;
+        var third = ledger.Failed(second.Block, [new SlotFailure(2, "still")], Noon)!;
         Assert.Equal([new SlotDeath(2, DeadLetterCodes.Selector, "still")], third.Deaths);
         Assert.True(ledger.Accept(Computed(third.Block, 0) with { Selections = [null, null] }));
     }
@@ -272,11 +289,11 @@ public sealed class SlotLedgerTests
     public void Records_whose_holders_are_lost_die_after_their_attempts_and_are_told_dead_once()
     {
         var ledger = New(Options with { MaxAttempts = 3 });
-        var block = Granted(ledger, 4)[0];
+        var block = Granted(ledger, 2)[0];
         for (var attempt = 1; attempt <= 5; attempt++)
         {
             ledger.Held("s", block, Noon);
-            var reissued = Assert.Single(attempt % 2 == 0 ? ledger.Expire(Noon.AddMinutes(1)) : ledger.Lost("s"));
+            var reissued = Assert.Single(attempt % 2 == 0 ? ledger.Expire(Noon.AddMinutes(1)) : ledger.Lost("s", Noon));
             Assert.Equal(attempt == 3 ? [0L, 1] : Array.Empty<long>(), reissued.Deaths.Select(death => death.Slot));
             Assert.All(reissued.Deaths, death => Assert.Equal(DeadLetterCodes.HolderLost, death.Code));
             Assert.All(reissued.Deaths, death => Assert.Contains("3 attempts", death.Reason));
@@ -290,8 +307,8 @@ public sealed class SlotLedgerTests
         var ledger = New(Options with { MaxAttempts = 2 });
         var block = Granted(ledger, 4)[0];
         ledger.Held("s", block, Noon);
-        block = Assert.Single(ledger.Lost("s")).Block;
-        Assert.Equal([1L], ledger.Failed(block, [new SlotFailure(1, "bad")])!.Deaths.Select(death => death.Slot));
+        block = Assert.Single(ledger.Lost("s", Noon)).Block;
+        Assert.Equal([1L], ledger.Failed(block, [new SlotFailure(1, "bad")], Noon)!.Deaths.Select(death => death.Slot));
     }
 
     [Fact]
@@ -301,9 +318,9 @@ public sealed class SlotLedgerTests
         for (var round = 0; round < 3; round++)
         {
             Ask(ledger, 4 * (round + 1));
-            foreach (var block in ledger.Grant().Select(grant => grant.Block))
+            foreach (var block in ledger.Grant(Noon).Select(grant => grant.Block))
             {
-                var reissued = ledger.Failed(block, [new SlotFailure(block.First, "once")])!;
+                var reissued = ledger.Failed(block, [new SlotFailure(block.First, "once")], Noon)!;
                 Assert.Empty(reissued.Deaths);
                 Assert.True(ledger.Accept(Computed(reissued.Block, round)));
             }
@@ -321,7 +338,7 @@ public sealed class SlotLedgerTests
         {
             foreach (var intake in granted.Keys)
                 Ask(ledger, granted[intake] + 10, intake: intake);
-            foreach (var (intake, block) in ledger.Grant())
+            foreach (var (intake, block) in ledger.Grant(Noon))
             {
                 granted[intake] += block.Count;
                 ledger.Accept(Computed(block, ledger.Version));
@@ -339,7 +356,7 @@ public sealed class SlotLedgerTests
     private static List<SlotBlock> Granted(SlotLedger ledger, int records)
     {
         Ask(ledger, records);
-        return [.. ledger.Grant().Select(grant => grant.Block)];
+        return [.. ledger.Grant(Noon).Select(grant => grant.Block)];
     }
 
     private static SelectionBlock Computed(SlotBlock block, long version, string name = "in", string selector = "s") =>

@@ -1,3 +1,6 @@
+using MassDpo.Policy.Model;
+using MassDpo.Policy.Scoring;
+using MassDpo.Shared.Contracts;
 using static TorchSharp.torch;
 
 namespace MassDpo.Learner.Tests.Training;
@@ -44,6 +47,21 @@ public sealed class TrainerMemoryTests
                 Assert.NotEmpty(snapshot.ComputeHash());
             }
         }
+    }
+
+    [Fact]
+    public void Publishing_and_scoring_leave_no_tensor_to_the_collector()
+    {
+        using var made = new TrainedBatch();
+        using var trainer = made.Trainer();
+        // What was made on this thread less what was disposed of on it: a finaliser runs on another.
+        var before = TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        using (var snapshot = (PolicyWeights)trainer.Snapshot())
+        {
+            snapshot.ComputeHash();
+            new PoolScorer(made.Model).Score(snapshot, [new EncodedPool([1], [[2], [3, 4]])], outputFeatures: true);
+        }
+        Assert.Equal(before, TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
     private static long Live()
