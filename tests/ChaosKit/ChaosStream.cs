@@ -24,15 +24,14 @@ public static class ChaosStream
         using (var weights = MadePolicy.Weights(config))
             PolicyDirectory.Save(policy, config, WordLevelTokenizer.Create(listeners.Items, splitsAtWhitespace: false), weights);
         SimulatedListeners.Write(data, listeners.Records("chaos", lines, noise: 0.05));
-        Spoil(data);
+        WriteSpoilt(data, File.ReadAllLines(data, Encoding.UTF8));
     }
 
-    // Bytes that are no text, a line that is torn, and a record that holds nothing to compare with, in turn.
-    private static void Spoil(string data)
+    /// <summary>Writes lines of which one in forty cannot be used: bytes that are no text, a line that is torn, and a record that holds nothing to compare with, in turn.</summary>
+    public static void WriteSpoilt(string data, IReadOnlyList<string> lines)
     {
-        var lines = File.ReadAllLines(data, Encoding.UTF8);
         using var stream = File.Create(data);
-        for (var i = 0; i < lines.Length; i++)
+        for (var i = 0; i < lines.Count; i++)
         {
             stream.Write(i % Bad != Bad / 2 ? Encoding.UTF8.GetBytes(lines[i]) : (i / Bad % 3) switch
             {

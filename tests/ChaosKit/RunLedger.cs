@@ -41,6 +41,9 @@ public sealed record RunLedger(string Weights, string Updates, IReadOnlyList<str
         return new RunLedger(ContentHash.Of(File.ReadAllBytes(Path.Combine(directory.Policy, "model.safetensors"))), updates, hashes, applied, dead, epochs);
     }
 
+    /// <summary>How long the logs of a run are that may not have ended: what a start has to read.</summary>
+    public static long LogBytes(string output) => Directory.Exists(output) ? Directory.EnumerateFiles(output, "*.jsonl*").Sum(file => new FileInfo(file).Length) : 0;
+
     /// <exception cref="InvalidDataException">a position of so many passes over so many lines was neither trained on nor is in dead letters, or another one is</exception>
     public void CheckEachOnce(int lines, int passes)
     {
