@@ -79,7 +79,7 @@ public static class PolicyDirectory
                 $"{directory} holds '{others[0]}', which is no part of a policy: writing one there would delete it. Name another directory");
     }
 
-    /// <summary>Writes a whole policy aside and moves it into place: what is at <paramref name="directory"/> is always one whole policy.</summary>
+    /// <summary>Writes a whole policy aside and moves it into place: what is at <paramref name="directory"/> is never a part of one.</summary>
     public static void Save(string directory, PolicyConfig config, Tokenizer tokenizer, PolicyWeights weights) =>
         Save(directory, PhysicalFiles.Instance, weights,
         [
@@ -96,17 +96,28 @@ public static class PolicyDirectory
 
     private static void Save(string directory, IFiles files, PolicyWeights weights, IReadOnlyList<(string Name, byte[] Content)> others)
     {
-        var aside = directory.TrimEnd(Path.DirectorySeparatorChar) + ".writing";
-        if (files.FolderExists(aside))
-            files.DeleteFolder(aside);
+        directory = directory.TrimEnd(Path.DirectorySeparatorChar);
+        var (aside, replaced) = (directory + ".writing", directory + ".replaced");
+        DeleteIfThere(aside);
         files.CreateFolder(aside);
         foreach (var (name, content) in others)
             WriteFile(files, Path.Combine(aside, name), stream => stream.Write(content));
         WriteFile(files, Path.Combine(aside, Weights), stream => SafetensorsFile.Write(stream, weights.Tensors));
         files.SyncFolder(aside);
+        // Deleting takes many steps: whoever looks in between, or after a crash, finds one whole policy or, between two renames, none.
         if (files.FolderExists(directory))
-            files.DeleteFolder(directory);
+        {
+            DeleteIfThere(replaced);
+            files.Rename(directory, replaced);
+        }
         files.Rename(aside, directory);
+        DeleteIfThere(replaced);
+
+        void DeleteIfThere(string folder)
+        {
+            if (files.FolderExists(folder))
+                files.DeleteFolder(folder);
+        }
     }
 
     // What transformers' loader wants besides tokenizer.json. Its own default would take spaces out of decoded texts.

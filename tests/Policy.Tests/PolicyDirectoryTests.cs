@@ -8,6 +8,7 @@ using MassDpo.PolicyKit;
 using MassDpo.Shared.Files;
 using MassDpo.Shared.Numerics;
 using MassDpo.TestKit;
+using MassDpo.TestKit.Files;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -98,6 +99,33 @@ public sealed class PolicyDirectoryTests
         Assert.Equal(3, PolicyDirectory.LoadTokenizer(folder["policy"], Config).VocabularySize);
         Assert.Equal(["policy"], PhysicalFiles.Instance.List(folder.Path));
         Assert.Equal(["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"], PhysicalFiles.Instance.List(folder["policy"]));
+    }
+
+    [Fact]
+    public void Wherever_replacing_a_policy_is_cut_off_a_whole_one_is_there_or_none_and_the_next_time_it_works()
+    {
+        using var old = MadePolicy.Weights(Config, seed: 1);
+        using var trained = MadePolicy.Weights(Config, seed: 2);
+        var found = new HashSet<string>();
+        for (var step = 1; ; step++)
+        {
+            using var folder = new TempFolder();
+            MadePolicy.Write(folder["original"], Config, seed: 1);
+            var files = new FaultyFiles();
+            PolicyDirectory.SaveLike(folder["original"], folder["result"], files, old);
+            files.FailAt(step, Fault.Crash);
+            var failure = Record.Exception(() => PolicyDirectory.SaveLike(folder["original"], folder["result"], files, trained));
+            if (Directory.Exists(folder["result"]))
+                Assert.Contains(Hash(folder["result"]), new[] { old.ComputeHash(), trained.ComputeHash() });
+            found.Add(Directory.Exists(folder["result"]) ? Hash(folder["result"]) : "none");
+            files.Mend();
+            PolicyDirectory.SaveLike(folder["original"], folder["result"], files, trained);
+            Assert.Equal(trained.ComputeHash(), Hash(folder["result"]));
+            Assert.Equal(["original", "result"], PhysicalFiles.Instance.List(folder.Path));
+            if (failure is null)
+                break;
+        }
+        Assert.Equal(new HashSet<string> { old.ComputeHash(), trained.ComputeHash(), "none" }, found);
     }
 
     [Fact]

@@ -25,7 +25,10 @@ public sealed record RunRequest(string Policy, string Output, string? Evaluation
 public sealed record RunResult(LearnerOutcome Outcome, JsonObject Report, EvaluationResult? Before, EvaluationResult? After);
 
 /// <summary>The main job from beginning to end: loads, measures, runs the pipeline, measures again, reports.</summary>
-public sealed class RunJob(RunRequest request, ILogger logger)
+/// <param name="request">what to run</param>
+/// <param name="logger">of warnings and failures</param>
+/// <param name="files">what the output directory is written through; null: the real file system</param>
+public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = null)
 {
     /// <summary>Runs until the input has ended or <paramref name="stop"/> asks for an orderly end.</summary>
     /// <param name="open">makes the source of the records</param>
@@ -45,7 +48,7 @@ public sealed class RunJob(RunRequest request, ILogger logger)
         var options = request.Options;
         set_num_threads(options.Threads);
         using var policy = LoadedPolicy.Load(request.Policy);
-        using var directory = RunDirectory.Open(request.Output, PhysicalFiles.Instance);
+        using var directory = RunDirectory.Open(request.Output, files ?? PhysicalFiles.Instance);
         CheckPlaceOfResult(directory);
         foreach (var warning in options.Warnings)
             logger.LogWarning("{Warning}", warning);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MassDpo.App.Running;
 using MassDpo.App.Terminal;
 
 namespace MassDpo.App.Verbs;
@@ -6,12 +7,12 @@ namespace MassDpo.App.Verbs;
 /// <summary>The program's command line: its verbs, and what becomes of a call that cannot be understood.</summary>
 internal static class CommandLine
 {
-    public static RootCommand Create()
+    public static RootCommand Create(RunSeams? seams = null)
     {
         var root = new RootCommand("Continuous preference learning: a stream of preferences in, a better policy and the record of every choice out.")
         {
-            DemoVerb.Create(), SftVerb.Create(), RunVerb.Create(), EvalVerb.Create(), CompareVerb.Create(), ScoreVerb.Create(), ReplayVerb.Create(),
-            CheckpointsVerb.Create(), ValidateVerb.Create(),
+            DemoVerb.Create(), SftVerb.Create(), RunVerb.Create(seams ?? RunSeams.None), EvalVerb.Create(), CompareVerb.Create(), ScoreVerb.Create(),
+            ReplayVerb.Create(), CheckpointsVerb.Create(), ValidateVerb.Create(),
         };
         root.WithDetails("""
             Start with:
@@ -24,9 +25,9 @@ internal static class CommandLine
     }
 
     /// <summary>Runs one call and gives its exit code.</summary>
-    public static async Task<int> RunAsync(string[] args)
+    public static async Task<int> RunAsync(string[] args, RunSeams? seams = null)
     {
-        var root = Create();
+        var root = Create(seams);
         var parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
         if (parsed.Errors.Count > 0)
         {

@@ -10,7 +10,7 @@ namespace MassDpo.App.Verbs;
 /// <summary><c>massdpo run</c>: the main job.</summary>
 internal static class RunVerb
 {
-    public static Command Create()
+    public static Command Create(RunSeams seams)
     {
         var command = new Command("run", "Trains a policy on a stream of preferences and keeps the record of every choice.").WithDetails("""
             OUTPUT gets policy/ (the result, in Hugging Face layout), checkpoints/, selections.jsonl (why which negatives were kept), updates.jsonl (what was
@@ -50,20 +50,21 @@ internal static class RunVerb
                 throw new UsageException($"metrics.evaluate-every is {options.EvaluateEvery}, but there is nothing to evaluate on: give --eval FILE, or set it to 0");
             var request = new RunRequest(parsed.GetValue(policy)!, parsed.GetValue(output)!, parsed.GetValue(evaluation), EvaluationOptions.From(effective),
                 parsed.GetValue(continueWithChanges), options);
-            return RunAsync(request, parsed.GetValue(data)!, cancellation);
+            return RunAsync(request, parsed.GetValue(data)!, seams, cancellation);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(RunRequest request, string[] data, CancellationToken stop)
+    private static async Task<int> RunAsync(RunRequest request, string[] data, RunSeams seams, CancellationToken stop)
     {
         var printer = new ProgressPrinter(request.Options.Progress, TimeProvider.System, Console.Error, rewrite: !Console.IsErrorRedirected);
         using var logging = LoggerFactory.Create(builder => builder.AddProvider(new ErrorLineLogger()));
-        var job = new RunJob(request, logging.CreateLogger("massdpo"));
+        var job = new RunJob(request, logging.CreateLogger("massdpo"), seams.Files);
         RunResult result;
         try
         {
-            result = await job.RunAsync(() => new FileSource(data, request.Options.Files), printer.Update, _ => { }, stop);
+            using var links = seams.Links();
+            result = await job.RunAsync(links, () => new FileSource(data, request.Options.Files), printer.Update, seams.Tap, stop);
         }
         finally
         {

@@ -54,11 +54,15 @@ public sealed partial class PhysicalFiles : IFiles
             // FileShare.None is an flock here: the system lets go of it when the process ends, however it ends.
             return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException) when (File.Exists(path))
+        // Only this: a file that cannot be opened because its disk is read-only or failing is held by nobody.
+        catch (IOException e) when (e.HResult == SharingViolation)
         {
             return null;
         }
     }
+
+    // ERROR_SHARING_VIOLATION on Windows, elsewhere EWOULDBLOCK as the system numbers it.
+    private static int SharingViolation => OperatingSystem.IsWindows() ? unchecked((int)0x80070020) : OperatingSystem.IsLinux() ? 11 : 35;
 
     private sealed class AppendFile : IAppendFile
     {

@@ -1,5 +1,6 @@
 using MassDpo.App.Running;
 using MassDpo.Shared.Numerics;
+using MassDpo.TestKit.Files;
 
 namespace MassDpo.App.Tests.Running;
 
@@ -51,11 +52,13 @@ public sealed class PipelineResumeTests(SimulatedStream stream) : IClassFixture<
     public void Killed_between_any_two_changes_of_its_files_and_run_again_it_comes_out_the_same(int seed)
     {
         var options = SimulatedStream.Options($"selection.selectors = {1 + seed % 3}");
-        var all = new KilledFiles(-1, () => { });
-        using (var whole = new SimulatedRun(stream, options, seed, stream.NewOutput(), files: all))
+        var all = 0;
+        using (var whole = new SimulatedRun(stream, options, seed, stream.NewOutput(), files: new KilledFiles(_ => ++all < 0, () => { })))
             whole.End();
         var (output, left) = (stream.NewOutput(), stream.NewOutput());
-        var killed = new KilledFiles(new StableRandom(seed, 0xF11E).Below((int)all.Steps), () => SimulatedRun.Killed(output, left));
+        var before = new StableRandom(seed, 0xF11E).Below(all);
+        // The run goes on after the copy is taken of what a process leaves that is killed there.
+        var killed = new KilledFiles(_ => before-- == 0, () => SimulatedRun.Killed(output, left));
         using (var run = new SimulatedRun(stream, options, seed, output, files: killed))
             run.End();
         AssertGoesOn(options, seed, left);

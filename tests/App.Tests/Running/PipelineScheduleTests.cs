@@ -38,7 +38,8 @@ public sealed class PipelineScheduleTests(SimulatedStream stream) : IClassFixtur
 
     [Theory]
     [InlineData(1)]
-    [InlineData(3)]
+    [InlineData(2)]
+    [InlineData(4)]
     public async Task Real_threads_give_the_same_bits_as_a_simulated_schedule(int selectors)
     {
         var options = SimulatedStream.Options($"selection.selectors = {selectors}");

@@ -225,6 +225,24 @@ public sealed class RunVerbTests(SimulatedStream stream) : IClassFixture<Simulat
     }
 
     [Theory]
+    [InlineData("shrank")]
+    [InlineData("grew")]
+    [InlineData("changed")]
+    public async Task Data_that_is_not_what_it_was_is_refused_with_the_remedy_and_what_is_there_stays(string how)
+    {
+        var (data, output) = (stream.NewOutput() + ".jsonl", stream.NewOutput());
+        File.Copy(stream.Data, data);
+        string[] words = ["run", "--data", data, "--policy", stream.PolicyDirectory, "--output", output, "--batch", "8"];
+        await Called.Well([.. words, "--max-records", "30"]);
+        var before = Snapshot(output);
+        var lines = File.ReadAllLines(data);
+        // Even where nothing that was read yet is touched.
+        File.WriteAllLines(data, how switch { "shrank" => lines[..^1], "grew" => [.. lines, lines[0]], _ => [.. lines[..^1], lines[0]] });
+        await Called.Refused(1, words, output, "data was ", "--continue-with-changes", "choose another output directory");
+        Assert.Equal(before, Snapshot(output));
+    }
+
+    [Theory]
     [InlineData("config.json")]
     [InlineData("tokenizer.json")]
     public async Task The_same_weights_with_another_meaning_are_another_policy(string file)

@@ -113,4 +113,25 @@ public sealed class LearnerFaultTests
         Assert.Equal(whole.PolicyHash, outcome.PolicyHash);
         WholeRun.AssertSame(expected, logs);
     }
+
+    [Fact]
+    public void A_disk_that_turns_read_only_ends_the_run_with_the_reason_and_it_goes_on_once_it_can_be_written()
+    {
+        using var made = new MadeRun(records: 18);
+        var (whole, expected) = WholeRun.Uninterrupted(made);
+        using var folder = new TempFolder();
+        var files = new FaultyFiles();
+        using (var process = new LearnerProcess(made, folder["out"], files, seed: 3).WithIntake().WithSelectors(2))
+        {
+            process.Host.RunUntil(() => process.Progress.Count == 3);
+            files.FailWhen(_ => true, Fault.ReadOnly);
+            Assert.Contains("Read-only file system", Assert.ThrowsAny<Exception>(() => process.RunToEnd()).Message);
+        }
+        Assert.Contains("Read-only file system", Assert.Throws<IOException>(() => new LearnerProcess(made, folder["out"], files, seed: 4)).Message);
+        Assert.Contains("Read-only file system", Assert.Throws<IOException>(() => new LearnerProcess(made, folder["another"], files, seed: 4)).Message);
+        files.Mend();
+        var (outcome, logs) = WholeRun.Finish(made, folder, files, seed: 4);
+        Assert.Equal(whole.PolicyHash, outcome.PolicyHash);
+        WholeRun.AssertSame(expected, logs);
+    }
 }

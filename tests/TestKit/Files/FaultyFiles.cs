@@ -7,6 +7,8 @@ public enum Fault
 {
     /// <summary>The disk is full: an <see cref="IOException"/>. A write or append leaves half of its bytes.</summary>
     NoSpace,
+    /// <summary>The disk is mounted read-only: an <see cref="IOException"/>, and nothing changes.</summary>
+    ReadOnly,
     /// <summary>The process dies: a <see cref="SimulatedCrashException"/>, here and at whatever it tries after. A write, append or deletion is half done.</summary>
     Crash,
 }
@@ -15,7 +17,7 @@ public enum Fault
 public sealed class SimulatedCrashException() : Exception("simulated crash");
 
 /// <summary>One step that changes the disk, as the journal holds it.</summary>
-/// <param name="Name"><c>create</c>, <c>write</c>, <c>sync</c>, <c>sync-folder</c>, <c>rename</c>, <c>delete</c>, <c>append</c> or <c>truncate</c></param>
+/// <param name="Name"><c>create</c>, <c>write</c>, <c>sync</c>, <c>sync-folder</c>, <c>rename</c>, <c>delete</c>, <c>append</c>, <c>truncate</c> or <c>lock</c></param>
 /// <param name="Path">whose; of a rename the old one</param>
 public readonly record struct FileStep(string Name, string Path)
 {
@@ -91,7 +93,11 @@ public sealed class FaultyFiles : IFiles
 
     public Stream OpenRead(string path) => Alive(() => _files.OpenRead(path));
 
-    public IDisposable? TryLock(string path) => Alive(() => _files.TryLock(path));
+    public IDisposable? TryLock(string path)
+    {
+        Step("lock", path);
+        return _files.TryLock(path);
+    }
 
     public void CreateFolder(string path)
     {
@@ -202,9 +208,14 @@ public sealed class FaultyFiles : IFiles
             return;
         HasFailed = true;
         _isDead = fault == Fault.Crash;
-        if (half is not null && (fault == Fault.Crash || name is "write" or "append"))
+        if (half is not null && (fault == Fault.Crash || (fault == Fault.NoSpace && name is "write" or "append")))
             half();
-        throw fault == Fault.Crash ? new SimulatedCrashException() : new IOException($"No space left on device : '{path}'");
+        throw fault switch
+        {
+            Fault.Crash => new SimulatedCrashException(),
+            Fault.ReadOnly => new IOException($"Read-only file system : '{path}'"),
+            _ => new IOException($"No space left on device : '{path}'"),
+        };
     }
 
     private void Changed(string path, Action<string> undo) => _names.Add(new NameChange(path, undo));
