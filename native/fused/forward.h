@@ -57,7 +57,8 @@ double logarithm(double x) {
 enum mode { into, onward, plus };
 
 // One tile of C = A·B: every element is one chain over k. into: from 0; onward: from what C holds; plus: from 0, then added to what C holds.
-template <int M, int P, mode Mode>
+// Across: A lies transposed, an element (i, j) at a + i + j·a_row.
+template <int M, int P, mode Mode, bool Across>
 void tile(int64_t k, const float* a, int64_t a_row, const float* b, int64_t b_row, int64_t b_panel, float* c, int64_t c_row, int64_t columns) {
   lanes16 sums[M][P];
   const int64_t last = columns - (P - 1) * lanes;
@@ -74,12 +75,12 @@ void tile(int64_t k, const float* a, int64_t a_row, const float* b, int64_t b_ro
     for (int p = 0; p < P; ++p) row[p] = load(b + p * b_panel);
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) {
-      const lanes16 x = all(a[i * a_row]);
+      const lanes16 x = all(Across ? a[i] : a[i * a_row]);
 #pragma GCC unroll 4
       for (int p = 0; p < P; ++p) sums[i][p] = fma(x, row[p], sums[i][p]);
     }
     b += b_row;
-    ++a;
+    a += Across ? a_row : 1;
   }
 #pragma GCC unroll 16
   for (int i = 0; i < M; ++i)
@@ -96,30 +97,30 @@ void tile(int64_t k, const float* a, int64_t a_row, const float* b, int64_t b_ro
 
 using tile_function = void (*)(int64_t, const float*, int64_t, const float*, int64_t, int64_t, float*, int64_t, int64_t);
 
-template <int M, int P, mode Mode>
+template <int M, int P, mode Mode, bool Across>
 struct tiles {
   static void fill(tile_function* by_rows) {
-    by_rows[M] = tile<M, P, Mode>;
-    tiles<M - 1, P, Mode>::fill(by_rows);
+    by_rows[M] = tile<M, P, Mode, Across>;
+    tiles<M - 1, P, Mode, Across>::fill(by_rows);
   }
 };
 
-template <int P, mode Mode>
-struct tiles<0, P, Mode> {
+template <int P, mode Mode, bool Across>
+struct tiles<0, P, Mode, Across> {
   static void fill(tile_function*) {}
 };
 
-template <int P, mode Mode>
+template <int P, mode Mode, bool Across>
 struct tile_table {
   tile_function by_rows[TILE_ROWS + 1];
-  tile_table() { tiles<TILE_ROWS, P, Mode>::fill(by_rows); }
+  tile_table() { tiles<TILE_ROWS, P, Mode, Across>::fill(by_rows); }
 };
 
 // C [m, n] from A [m, k] and B [k, n]: an element (j, l) of B lies at b + j·b_row + l/16·b_panel + l%16.
-template <mode Mode>
+template <mode Mode, bool Across = false>
 void multiply(int64_t m, int64_t n, int64_t k, const float* a, int64_t a_row, const float* b, int64_t b_row, int64_t b_panel, float* c, int64_t c_row) {
-  static const tile_table<TILE_PANELS, Mode> wide;
-  static const tile_table<1, Mode> narrow;
+  static const tile_table<TILE_PANELS, Mode, Across> wide;
+  static const tile_table<1, Mode, Across> narrow;
   // As many rows at a time as a second-level cache holds beside the panels, in tiles of about the same height.
   int64_t most = 65536 / (k > 0 ? k : 1);
   most = most < TILE_ROWS ? TILE_ROWS : most / TILE_ROWS * TILE_ROWS;
@@ -134,7 +135,7 @@ void multiply(int64_t m, int64_t n, int64_t k, const float* a, int64_t a_row, co
       int64_t row = start;
       for (int64_t t = 0; t < count; ++t) {
         const int64_t here = height + (t < higher ? 1 : 0);
-        by_rows[here](k, a + row * a_row, a_row, panel, b_row, b_panel, c + row * c_row + column, c_row, columns);
+        by_rows[here](k, Across ? a + row : a + row * a_row, a_row, panel, b_row, b_panel, c + row * c_row + column, c_row, columns);
         row += here;
       }
       column += columns;
@@ -185,15 +186,15 @@ void rotate(int64_t rows, int64_t heads, int64_t s, int64_t stride, const float*
   }
 }
 
-// silu(gate)·up: [rows, 2·I], into the gate's half.
-void gate(int64_t rows, int64_t inner, float* x) {
-  for (int64_t row = 0; row < rows; ++row, x += 2 * inner)
+// silu(gate)·up: [rows, 2·I] to rows that lie to_row apart; they may be the gate's half.
+void gate(int64_t rows, int64_t inner, const float* x, float* to, int64_t to_row) {
+  for (int64_t row = 0; row < rows; ++row, x += 2 * inner, to += to_row)
     for (int64_t i = 0; i < inner; i += lanes) {
       const int64_t n = inner - i < lanes ? inner - i : lanes;
       const lanes16 g = n == lanes ? load(x + i) : load_some(x + i, n), up = n == lanes ? load(x + inner + i) : load_some(x + inner + i, n);
       const lanes16 y = mul(div(g, add(all(1.0f), exponential(sub(all(0.0f), g)))), up);
-      if (n == lanes) store(x + i, y);
-      else store_some(x + i, n, y);
+      if (n == lanes) store(to + i, y);
+      else store_some(to + i, n, y);
     }
 }
 
@@ -297,7 +298,7 @@ void mlp(const shape& dims, const layer& l, int64_t rows, float* x, const worksp
     const int64_t n = rows - start < mlp_rows ? rows - start : mlp_rows;
     normalise(n, d, x + start * d, l.mlp_norm, dims.epsilon, w.normed);
     multiply<into>(n, w.normed, d, l.gate_up, w.inner, 2 * inner);
-    gate(n, inner, w.inner);
+    gate(n, inner, w.inner, w.inner, 2 * inner);
     multiply<plus>(n, w.inner, 2 * inner, l.down, x + start * d, d);
   }
 }

@@ -28,6 +28,7 @@ inline lanes16 add(lanes16 a, lanes16 b) { return {_mm256_add_ps(a.low, b.low), 
 inline lanes16 sub(lanes16 a, lanes16 b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
 inline lanes16 mul(lanes16 a, lanes16 b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
 inline lanes16 div(lanes16 a, lanes16 b) { return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)}; }
+inline lanes16 root(lanes16 a) { return {_mm256_sqrt_ps(a.low), _mm256_sqrt_ps(a.high)}; }
 inline lanes16 larger(lanes16 a, lanes16 b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
 inline lanes16 smaller(lanes16 a, lanes16 b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
 

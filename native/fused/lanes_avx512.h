@@ -23,6 +23,7 @@ inline lanes16 add(lanes16 a, lanes16 b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline lanes16 sub(lanes16 a, lanes16 b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline lanes16 mul(lanes16 a, lanes16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
 inline lanes16 div(lanes16 a, lanes16 b) { return {_mm512_div_ps(a.v, b.v)}; }
+inline lanes16 root(lanes16 a) { return {_mm512_maskz_sqrt_ps(0xFFFF, a.v)}; }
 inline lanes16 larger(lanes16 a, lanes16 b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline lanes16 smaller(lanes16 a, lanes16 b) { return {_mm512_min_ps(a.v, b.v)}; }
 inline lanes16 keep(lanes16 a, int64_t n, float x) { return {_mm512_mask_blend_ps(first_of(n), _mm512_set1_ps(x), a.v)}; }

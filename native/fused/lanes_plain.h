@@ -22,6 +22,7 @@ inline lanes16 add(lanes16 a, lanes16 b) { lanes16 r; MDT_EACH r.f[i] = a.f[i] +
 inline lanes16 sub(lanes16 a, lanes16 b) { lanes16 r; MDT_EACH r.f[i] = a.f[i] - b.f[i]; return r; }
 inline lanes16 mul(lanes16 a, lanes16 b) { lanes16 r; MDT_EACH r.f[i] = a.f[i] * b.f[i]; return r; }
 inline lanes16 div(lanes16 a, lanes16 b) { lanes16 r; MDT_EACH r.f[i] = a.f[i] / b.f[i]; return r; }
+inline lanes16 root(lanes16 a) { lanes16 r; MDT_EACH r.f[i] = __builtin_sqrtf(a.f[i]); return r; }
 // The second where either is NaN, as x86 has it.
 inline lanes16 larger(lanes16 a, lanes16 b) { lanes16 r; MDT_EACH r.f[i] = a.f[i] > b.f[i] ? a.f[i] : b.f[i]; return r; }
 inline lanes16 smaller(lanes16 a, lanes16 b) { lanes16 r; MDT_EACH r.f[i] = a.f[i] < b.f[i] ? a.f[i] : b.f[i]; return r; }

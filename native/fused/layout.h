@@ -30,6 +30,14 @@ class layout {
   // Divides the records into groups that are scored one by one or side by side; no result depends on how.
   void divide(int64_t threads);
 
+  int64_t count() const { return static_cast<int64_t>(records.size()); }
+  // Of all records together.
+  extent whole() const {
+    extent all = most;
+    all.rows = static_cast<int64_t>(row_token.size());
+    all.places = static_cast<int64_t>(place_row.size());
+    return all;
+  }
   int64_t groups() const { return static_cast<int64_t>(starts.size()) - 1; }
   int64_t start_of(int64_t group) const { return starts[static_cast<size_t>(group)]; }
   int64_t tokens() const { return static_cast<int64_t>(token.size()); }

@@ -53,16 +53,35 @@ panels pack(const float* upper, int64_t upper_rows, const float* lower, int64_t 
   return result;
 }
 
+panels pack_across(const float* upper, int64_t upper_rows, const float* lower, int64_t lower_rows, int64_t k, float*& to) {
+  const int64_t n = upper_rows + lower_rows;
+  const panels result{to, k, n};
+  for (int64_t first = 0; first < k; first += lanes) {
+    const int64_t count = std::min(lanes, k - first);
+    for (int64_t row = 0; row < n; ++row, to += lanes) {
+      const float* const from = (row < upper_rows ? upper + row * k : lower + (row - upper_rows) * k) + first;
+      std::copy(from, from + count, to);
+      std::fill(to + count, to + lanes, 0.0f);
+    }
+  }
+  return result;
+}
+
 std::unique_ptr<packed_model> pack(const shape& dims, const float* const* tensors) {
+  auto result = std::make_unique<packed_model>();
+  pack_into(*result, dims, tensors);
+  return result;
+}
+
+void pack_into(packed_model& result, const shape& dims, const float* const* tensors) {
   const int64_t d = dims.hidden, q = int64_t{dims.heads} * dims.head_size, kv = int64_t{dims.kv_heads} * dims.head_size, inner = dims.intermediate;
   const int64_t stride = round_up(d), vocabulary = dims.vocabulary;
   int64_t count = panel_floats(vocabulary, d) + (stride == d ? 0 : vocabulary * stride);
   count += dims.layers * (panel_floats(q, d) + panel_floats(2 * kv, d) + panel_floats(d, q) + panel_floats(2 * inner, d) + panel_floats(d, inner));
-  auto result = std::make_unique<packed_model>();
-  result->numbers = memory(count);
-  float* to = result->numbers.get();
+  if (result.layers.empty()) result.numbers = memory(count);
+  float* to = result.numbers.get();
   const float* const output = tensors[2];
-  model& view = result->view;
+  model& view = result.view;
   view.shape = dims;
   view.embedding = tensors[0];
   view.final_norm = tensors[1];
@@ -76,9 +95,9 @@ std::unique_ptr<packed_model> pack(const shape& dims, const float* const* tensor
       std::fill(to + d, to + stride, 0.0f);
     }
   }
-  result->layers.resize(static_cast<size_t>(dims.layers));
+  result.layers.resize(static_cast<size_t>(dims.layers));
   tensors += 3;
-  for (layer& l : result->layers) {
+  for (layer& l : result.layers) {
     l.attention_norm = tensors[0];
     l.queries = pack(tensors[1], q, nullptr, 0, d, to);
     l.keys_values = pack(tensors[2], kv, tensors[3], kv, d, to);
@@ -88,8 +107,7 @@ std::unique_ptr<packed_model> pack(const shape& dims, const float* const* tensor
     l.down = pack(tensors[8], d, nullptr, 0, inner, to);
     tensors += 9;
   }
-  view.layers = result->layers.data();
-  return result;
+  view.layers = result.layers.data();
 }
 
 }  // namespace fused

@@ -17,6 +17,9 @@ struct packed_model {
   memory numbers;
 };
 
+// Writes the tensors as they are now over a model that was packed from others of the same shape.
+void pack_into(packed_model& result, const shape& dims, const float* const* tensors);
+
 // Tensors in this order: embedding, final norm, output matrix, and for each layer attention norm, query, key, value, attention output, MLP norm, gate,
 // up, down.
 std::unique_ptr<packed_model> pack(const shape& dims, const float* const* tensors);
@@ -25,6 +28,9 @@ inline int64_t panel_floats(int64_t n, int64_t k) { return round_up(n) * k; }
 
 // Rows of a matrix [upper_rows, k] and of one below it into panels at to, which moves on.
 panels pack(const float* upper, int64_t upper_rows, const float* lower, int64_t lower_rows, int64_t k, float*& to);
+
+// The transpose of the same in panels: outputs k, inner index the rows.
+panels pack_across(const float* upper, int64_t upper_rows, const float* lower, int64_t lower_rows, int64_t k, float*& to);
 
 }  // namespace fused
 }  // namespace mdt

@@ -1,3 +1,4 @@
+using MassDpo.Policy.Fused;
 using static TorchSharp.torch;
 
 namespace MassDpo.Learner.Training;
@@ -18,17 +19,20 @@ public sealed class AdamOptimizer : IDisposable
 {
     private readonly AdamOptions _options;
     private readonly List<Slot> _slots = [];
+    private readonly bool _isFused;
 
     /// <param name="parameters">by name; those with one dimension are norms and do not decay</param>
     /// <param name="options">see there</param>
+    /// <param name="tensorOperationsOnly">leaves native/fused out: the readable reference that it is held against</param>
     /// <exception cref="InvalidOperationException">none of them collects gradients: there is nothing to train</exception>
-    public AdamOptimizer(IEnumerable<KeyValuePair<string, Tensor>> parameters, AdamOptions options)
+    public AdamOptimizer(IEnumerable<KeyValuePair<string, Tensor>> parameters, AdamOptions options, bool tensorOperationsOnly = false)
     {
         _options = options;
         foreach (var (name, parameter) in parameters)
             if (parameter.requires_grad)
                 _slots.Add(new Slot(name, parameter, parameter.dim() > 1 ? options.WeightDecay : 0,
                     zeros_like(parameter).DetachFromDisposeScope(), zeros_like(parameter).DetachFromDisposeScope()));
+        _isFused = !tensorOperationsOnly && _slots.TrueForAll(slot => FusedAdam.CanStep(slot.Parameter));
         if (_slots.Count == 0)
             throw new InvalidOperationException("there is nothing to train: no parameter collects gradients");
     }
@@ -38,10 +42,12 @@ public sealed class AdamOptimizer : IDisposable
 
     public void ZeroGradients()
     {
+        using var _ = no_grad();
         foreach (var slot in _slots)
         {
-            slot.Parameter.grad?.Dispose();
-            slot.Parameter.grad = null;
+            // In place: whoever adds to them may hold their memory.
+            using var gradient = slot.Parameter.grad;
+            gradient?.zero_();
         }
     }
 
@@ -50,6 +56,14 @@ public sealed class AdamOptimizer : IDisposable
     {
         using var _ = no_grad();
         using var scope = NewDisposeScope();
+        if (_isFused)
+        {
+            var squares = 0.0;
+            foreach (var slot in _slots)
+                if (slot.Parameter.grad is { } gradient)
+                    squares += FusedAdam.SumOfSquares(gradient);
+            return Math.Sqrt(squares);
+        }
         var norms = _slots.Where(slot => slot.Parameter.grad is not null).Select(slot => slot.Parameter.grad!.norm()).ToList();
         return norms.Count == 0 ? 0 : stack(norms).norm().item<float>();
     }
@@ -70,6 +84,12 @@ public sealed class AdamOptimizer : IDisposable
             using var scope = NewDisposeScope();
             if (slot.Parameter.grad is not { } gradient)
                 continue;
+            if (_isFused)
+            {
+                FusedAdam.Step(slot.Parameter, gradient, slot.Mean, slot.Square, 1 - learningRate * slot.WeightDecay,
+                    new AdamStep(learningRate / correction1, scale, _options.Beta1, _options.Beta2, correction2, _options.Epsilon));
+                continue;
+            }
             if (scale < 1)
                 gradient = gradient * scale;
             if (slot.WeightDecay > 0)

@@ -1,4 +1,5 @@
 using MassDpo.Policy.Model;
+using MassDpo.Policy.Scoring;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using static TorchSharp.torch;
@@ -39,7 +40,7 @@ public sealed class PolicyTrainer : IDisposable
     // Takes the place of a record that is left out, so that the others are computed as before.
     private static readonly EncodedPool Masked = new([0], [[0], [0]]);
 
-    private readonly LlamaModel _model;
+    private readonly DifferentiableScorer _scorer;
     private readonly TrainerOptions _options;
     private readonly AdamOptimizer _optimizer;
 
@@ -56,9 +57,10 @@ public sealed class PolicyTrainer : IDisposable
     /// <param name="options">see there</param>
     public PolicyTrainer(LlamaModel model, SharedTensors found, TrainerOptions options)
     {
-        (_model, _options) = (model, options);
+        _options = options;
         Weights = ((PolicyWeights)found.Tensors).Copy(trainable: true);
         Reference = new MovingReference(found, options.Reference);
+        _scorer = new DifferentiableScorer(model, Weights);
         _optimizer = new AdamOptimizer(Weights.Tensors, options.Adam);
     }
 
@@ -82,6 +84,7 @@ public sealed class PolicyTrainer : IDisposable
         Weights.CopyFrom(weights);
         _optimizer.Restore(optimizer, steps);
         Reference.Restore(reference);
+        _scorer.WeightsChanged();
     }
 
     /// <summary>Trains on one batch. Null selections are empty slots.</summary>
@@ -105,6 +108,7 @@ public sealed class PolicyTrainer : IDisposable
             if (bad.Count == 0)
             {
                 _optimizer.Step(rate, norm);
+                _scorer.WeightsChanged();
                 _optimizer.ZeroGradients();
                 return new UpdateResult(sums.Loss / active, norm, rate, notFinite, sums.ToMetrics(active));
             }
@@ -130,9 +134,9 @@ public sealed class PolicyTrainer : IDisposable
 
     public void Dispose()
     {
-        _optimizer.ZeroGradients();
         _optimizer.Dispose();
         Reference.Dispose();
+        _scorer.Dispose();
         Weights.Dispose();
     }
 
@@ -140,14 +144,19 @@ public sealed class PolicyTrainer : IDisposable
     private List<int> Accumulate(Selection?[] batch, int active, Sums sums)
     {
         var size = _options.MicroBatch > 0 ? _options.MicroBatch : batch.Length;
+        var packs = Array.ConvertAll(batch, selection => selection is null ? Masked : selection.Pool.Tokens.Of(selection.Picks));
         var bad = new List<int>();
-        for (var start = 0; start < batch.Length; start += size)
+        var count = 0;
+        for (var start = 0; start < batch.Length; start += count)
         {
             using var scope = NewDisposeScope();
-            var part = batch.AsSpan(start, Math.Min(size, batch.Length - start)).ToArray();
+            // A micro-batch is what is computed together at most.
+            var end = Math.Min(batch.Length, (start / size + 1) * size);
+            count = Math.Min(end - start, _scorer.Fitting(packs, start));
+            var part = batch.AsSpan(start, count).ToArray();
             if (Array.TrueForAll(part, selection => selection is null))
                 continue;
-            var (losses_N, z, logps) = Losses(part);
+            var (losses_N, z, logps) = Losses(part, packs[start..(start + count)]);
             var losses = losses_N.data<float>().ToArray();
             var most = z.Length / part.Length;
             for (var i = 0; i < part.Length; i++)
@@ -156,7 +165,7 @@ public sealed class PolicyTrainer : IDisposable
             if (bad.Count > 0)
                 continue;
             var weights_N = tensor(Array.ConvertAll(part, selection => selection is null ? 0f : 1f / active), dtype: ScalarType.Float32);
-            (losses_N * weights_N).sum().backward();
+            _scorer.Backward((losses_N * weights_N).sum());
             sums.Add(part, losses, z, logps, _options.Beta);
         }
         return bad;
@@ -180,7 +189,7 @@ public sealed class PolicyTrainer : IDisposable
                 continue;
             using var scope = NewDisposeScope();
             _optimizer.ZeroGradients();
-            Losses([batch[i]]).Losses_N.sum().backward();
+            _scorer.Backward(Losses([batch[i]], [batch[i]!.Pool.Tokens.Of(batch[i]!.Picks)]).Losses_N.sum());
             if (!double.IsFinite(_optimizer.GradientNorm()))
                 bad.Add(i);
         }
@@ -189,30 +198,32 @@ public sealed class PolicyTrainer : IDisposable
     }
 
     // Losses [N] with their graph; z [N × K] row-major with −∞ where there is no negative; log-probs [C], chosen first.
-    private (Tensor Losses_N, float[] Z, float[] Logps) Losses(IReadOnlyList<Selection?> part)
+    private (Tensor Losses_N, float[] Z, float[] Logps) Losses(IReadOnlyList<Selection?> part, EncodedPool[] packs)
     {
         using var scope = NewDisposeScope();
-        using var packed = PackedBatch.Of([.. part.Select(selection => selection is null ? Masked : selection.Pool.Tokens.Of(selection.Picks))]);
+        var starts = new int[packs.Length + 1];
+        for (var n = 0; n < packs.Length; n++)
+            starts[n + 1] = starts[n] + packs[n].Candidates;
         var most = part.Max(selection => selection?.Picks.Length ?? 1);
-        var reference = new float[packed.Candidates];
+        var reference = new float[starts[^1]];
         var lengths = new float[part.Count * (most + 1)];
         var order = new long[part.Count * (most + 1)];
         var bias = new float[part.Count * most];
         for (var n = 0; n < part.Count; n++)
         {
-            part[n]?.ReferenceLogps.CopyTo(reference, packed.CandidateStart[n]);
-            var count = packed.CandidateStart[n + 1] - packed.CandidateStart[n];
+            part[n]?.ReferenceLogps.CopyTo(reference, starts[n]);
+            var count = starts[n + 1] - starts[n];
             for (var i = 0; i <= most; i++)
             {
                 var candidate = i < count ? i : 0;
-                order[n * (most + 1) + i] = packed.CandidateStart[n] + candidate;
+                order[n * (most + 1) + i] = starts[n] + candidate;
                 lengths[n * (most + 1) + i] = part[n] is { } selection
                     ? selection.Pool.Tokens.Responses[candidate == 0 ? 0 : selection.Picks[candidate - 1]].Length
                     : 1;
             }
             bias.AsSpan(n * most + count - 1, most - count + 1).Fill(float.NegativeInfinity);
         }
-        var logps_C = _model.Logps(Weights, packed);
+        var logps_C = _scorer.Logps(packs);
         var ratios_NK1 = (logps_C - tensor(reference, dtype: ScalarType.Float32)).index_select(0, tensor(order, dtype: ScalarType.Int64))
             .view(part.Count, most + 1);
         var (losses_N, z_NK) = PreferenceLosses.Of(_options.Loss, _options.Beta, ratios_NK1,

@@ -19,65 +19,25 @@ internal static unsafe class FusedForward
     /// <exception cref="System.Runtime.InteropServices.ExternalException">a token or a position that the policy does not have</exception>
     public static PoolScores Score(FusedWeights weights, PolicyConfig config, RotaryTable rotary, IReadOnlyList<EncodedPool> pools, bool outputFeatures, int level = -1)
     {
-        var starts = new int[pools.Count + 1];
-        var prompts = new int[pools.Count];
-        var candidates = new int[pools.Count];
-        var length = 0L;
-        for (var n = 0; n < pools.Count; n++)
-        {
-            prompts[n] = pools[n].Prompt.Length;
-            candidates[n] = pools[n].Candidates;
-            starts[n + 1] = starts[n] + candidates[n];
-            length += prompts[n];
-            foreach (var response in pools[n].Responses)
-                length += response.Length;
-        }
-        var responses = new int[starts[^1]];
-        var tokens = new int[length];
-        var (at, c) = (0, 0);
-        foreach (var pool in pools)
-        {
-            Append(pool.Prompt);
-            foreach (var response in pool.Responses)
-            {
-                responses[c++] = response.Length;
-                Append(response);
-            }
-        }
-        var logps = new float[starts[^1]];
-        var features = outputFeatures ? new float[(long)starts[^1] * config.HiddenSize] : null;
+        var flat = new FlatPools(pools);
+        var logps = new float[flat.Candidates];
+        var features = outputFeatures ? new float[(long)flat.Candidates * config.HiddenSize] : null;
         var release = false;
         try
         {
             weights.DangerousAddRef(ref release);
-            fixed (int* promptsAt = prompts, candidatesAt = candidates, responsesAt = responses, tokensAt = tokens)
-            fixed (float* logpsAt = logps, featuresAt = features)
+            var handle = weights.DangerousGetHandle();
+            flat.With(rotary, given =>
             {
-                var given = new FusedPools
-                {
-                    Prompts = promptsAt,
-                    Candidates = candidatesAt,
-                    Responses = responsesAt,
-                    Tokens = tokensAt,
-                    TokenCount = tokens.Length,
-                    Count = pools.Count,
-                    Cos = (float*)FusedWeights.Address(rotary.Cos),
-                    Sin = (float*)FusedWeights.Address(rotary.Sin),
-                };
-                FusedLibrary.Score(weights.DangerousGetHandle(), &given, level, logpsAt, featuresAt);
-            }
+                fixed (float* logpsAt = logps, featuresAt = features)
+                    FusedLibrary.Score(handle, given, level, logpsAt, featuresAt);
+            });
         }
         finally
         {
             if (release)
                 weights.DangerousRelease();
         }
-        return new PoolScores(starts, logps, features, config.HiddenSize);
-
-        void Append(int[] ids)
-        {
-            ids.CopyTo(tokens, at);
-            at += ids.Length;
-        }
+        return new PoolScores(flat.Starts, logps, features, config.HiddenSize);
     }
 }

@@ -31,6 +31,38 @@ internal static unsafe class FusedLibrary
     public static void Score(nint packed, FusedPools* pools, int level, float* logps, float* features) =>
         Check(((delegate* unmanaged<nint, FusedPools*, int, float*, float*, int>)Export("mdt_fused_score"))(packed, pools, level, logps, features));
 
+    /// <summary>A policy to train; tensors and gradients must outlive it.</summary>
+    public static nint NewLearner(FusedShape* shape, float** tensors, float** gradients)
+    {
+        var learner = ((delegate* unmanaged<FusedShape*, float**, float**, nint>)Export("mdt_fused_learner_new"))(shape, tensors, gradients);
+        return learner != 0 ? learner : throw Failure();
+    }
+
+    public static void FreeLearner(nint learner) => ((delegate* unmanaged<nint, void>)Export("mdt_fused_learner_free"))(learner);
+
+    /// <summary>Takes the weights as they are now.</summary>
+    public static void Refresh(nint learner) => Check(((delegate* unmanaged<nint, int>)Export("mdt_fused_learner_refresh"))(learner));
+
+    /// <summary>Log-probabilities [C], for the backward that follows; the level −1 is the best.</summary>
+    public static void Forward(nint learner, FusedPools* pools, int level, float* logps) =>
+        Check(((delegate* unmanaged<nint, FusedPools*, int, float*, int>)Export("mdt_fused_learner_forward"))(learner, pools, level, logps));
+
+    /// <summary>Adds to the gradients, from those of the log-probabilities [C].</summary>
+    public static void Backward(nint learner, int level, float* gradients) =>
+        Check(((delegate* unmanaged<nint, int, float*, int>)Export("mdt_fused_learner_backward"))(learner, level, gradients));
+
+    /// <summary>One step of Adam on some tensors.</summary>
+    public static void Adam(FusedAdamSlot* slots, int count, FusedAdamStep* step) =>
+        Check(((delegate* unmanaged<FusedAdamSlot*, int, FusedAdamStep*, int>)Export("mdt_fused_adam"))(slots, count, step));
+
+    /// <summary>The sum of squares.</summary>
+    public static double Squares(float* x, long count)
+    {
+        double result;
+        Check(((delegate* unmanaged<float*, long, double*, int>)Export("mdt_fused_squares"))(x, count, &result));
+        return result;
+    }
+
     /// <summary>eˣ as the forward computes it.</summary>
     public static void Exp(int level, ReadOnlySpan<float> x, Span<float> y)
     {
@@ -107,4 +139,30 @@ internal unsafe struct FusedPools
 
     /// <summary>[positions × head size / 2]</summary>
     public float* Sin;
+}
+
+/// <summary>One tensor of Adam, as native/fused/training.h has it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct FusedAdamSlot
+{
+    public float* Parameter;
+    public float* Gradient;
+    public float* Mean;
+    public float* Square;
+    public long Count;
+    public float Decay;
+}
+
+/// <summary>The numbers of one step of Adam, as native/fused/training.h has them.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct FusedAdamStep
+{
+    public float Scale;
+    public float Beta1;
+    public float Rest1;
+    public float Beta2;
+    public float Rest2;
+    public float Epsilon;
+    public float Correction2;
+    public float Rate;
 }

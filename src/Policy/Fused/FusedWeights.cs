@@ -21,27 +21,33 @@ internal sealed unsafe class FusedWeights : SafeHandle
     /// <summary>Packs the weights as they are now: a copy of every matrix.</summary>
     public static FusedWeights Pack(PolicyWeights weights)
     {
-        var config = weights.Config;
-        var shape = new FusedShape
-        {
-            Hidden = config.HiddenSize,
-            Intermediate = config.IntermediateSize,
-            Layers = config.Layers,
-            Heads = config.Heads,
-            KeyValueHeads = config.KeyValueHeads,
-            HeadSize = config.HeadSize,
-            Vocabulary = config.VocabularySize,
-            Positions = config.MaxPositions,
-            Epsilon = (float)config.RmsNormEpsilon,
-        };
-        using var _ = no_grad();
-        var tensors = new List<nint> { Address(weights.Embedding), Address(weights.FinalNorm), Address(weights.Output) };
-        foreach (var layer in weights.Layers)
-            tensors.AddRange(
-                [Address(layer.AttentionNorm), Address(layer.Query), Address(layer.Key), Address(layer.Value), Address(layer.AttentionOutput),
-                Address(layer.MlpNorm), Address(layer.Gate), Address(layer.Up), Address(layer.Down)]);
-        fixed (nint* addresses = tensors.ToArray())
+        var shape = ShapeOf(weights.Config);
+        fixed (nint* addresses = Addresses(weights, tensor => tensor))
             return new FusedWeights(FusedLibrary.Pack(&shape, (float**)addresses));
+    }
+
+    /// <summary>An architecture as native/fused takes it.</summary>
+    public static FusedShape ShapeOf(PolicyConfig config) => new()
+    {
+        Hidden = config.HiddenSize,
+        Intermediate = config.IntermediateSize,
+        Layers = config.Layers,
+        Heads = config.Heads,
+        KeyValueHeads = config.KeyValueHeads,
+        HeadSize = config.HeadSize,
+        Vocabulary = config.VocabularySize,
+        Positions = config.MaxPositions,
+        Epsilon = (float)config.RmsNormEpsilon,
+    };
+
+    /// <summary>Where all tensors of a policy begin, or what belongs to each, in the order in which native/fused takes them.</summary>
+    public static nint[] Addresses(PolicyWeights weights, Func<Tensor, Tensor> of)
+    {
+        using var _ = no_grad();
+        var tensors = new List<Tensor> { weights.Embedding, weights.FinalNorm, weights.Output };
+        foreach (var layer in weights.Layers)
+            tensors.AddRange([layer.AttentionNorm, layer.Query, layer.Key, layer.Value, layer.AttentionOutput, layer.MlpNorm, layer.Gate, layer.Up, layer.Down]);
+        return [.. tensors.Select(tensor => Address(of(tensor)))];
     }
 
     /// <summary>Where a contiguous tensor's numbers begin; valid as long as the tensor.</summary>

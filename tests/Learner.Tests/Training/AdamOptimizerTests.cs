@@ -20,8 +20,14 @@ public sealed class AdamOptimizerTests
     [MemberData(nameof(Kinds))]
     public void Every_step_is_that_of_the_formulas_in_double(AdamOptions options)
     {
+        AssertSteps(options, tensorOperationsOnly: false);
+        AssertSteps(options, tensorOperationsOnly: true);
+    }
+
+    private static void AssertSteps(AdamOptions options, bool tensorOperationsOnly)
+    {
         using var parameters = new Parameters(1);
-        using var optimizer = new AdamOptimizer(parameters.Tensors, options);
+        using var optimizer = new AdamOptimizer(parameters.Tensors, options, tensorOperationsOnly);
         var reference = new ReferenceAdam(parameters.Values(), parameters.Decaying(), options);
         var random = new StableRandom(5, 0xAD);
         for (var step = 0; step < 40; step++)

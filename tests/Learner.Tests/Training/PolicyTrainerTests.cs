@@ -167,8 +167,16 @@ public sealed class PolicyTrainerTests
     public void A_record_whose_gradient_alone_is_not_finite_is_found_the_same_way(int microBatch)
     {
         using var made = new TrainedBatch(tied: false);
-        // The norm takes such an embedding to 0, so that the loss is finite; 0·∞ on the way back is not.
-        made.Start.Embedding.select(0, 19).narrow(0, 0, 1).fill_(3e38f);
+        // One number of the hidden state that only token 19 has, and that no logit uses: the loss does not see how large it is, the gradient does.
+        made.Start.Embedding.select(1, 0).fill_(0);
+        made.Start.Embedding.select(0, 19).narrow(0, 0, 1).fill_(1);
+        foreach (var layer in made.Start.Layers)
+        {
+            layer.AttentionOutput.select(0, 0).fill_(0);
+            layer.Down.select(0, 0).fill_(0);
+        }
+        made.Start.FinalNorm.narrow(0, 0, 1).fill_(1e38f);
+        made.Start.Output.select(1, 0).fill_(0);
         var records = made.Selections(6, seed: 7);
         for (var slot = 0; slot < records.Length; slot++)
         {

@@ -12,45 +12,16 @@ namespace MassDpo.Policy.Tests.Fused;
 /// <summary>Against tensor operations, and against itself in other company.</summary>
 public sealed class FusedForwardTests
 {
-    // Sizes that are no multiples of anything, beside those of real policies.
-    private static PolicyConfig RandomConfig(ref StableRandom random)
-    {
-        var keyValueHeads = 1 + random.Below(3);
-        return new PolicyConfig
-        {
-            HiddenSize = 1 + random.Below(70),
-            IntermediateSize = 1 + random.Below(90),
-            Layers = 1 + random.Below(3),
-            Heads = keyValueHeads * (1 + random.Below(3)),
-            KeyValueHeads = keyValueHeads,
-            HeadSize = 2 * (1 + random.Below(20)),
-            VocabularySize = 3 + random.Below(200),
-            MaxPositions = 128,
-            RmsNormEpsilon = 1e-5,
-            TiedEmbeddings = random.Below(2) == 0,
-            RopeScaling = random.Below(2) == 0 ? null : new Llama3RopeScaling(8, 1, 4, 16),
-        };
-    }
-
-    private static List<EncodedPool> RandomPools(ref StableRandom random, int vocabulary, int count)
-    {
-        var pools = new List<EncodedPool>();
-        var longestResponse = random.Below(3) == 0 ? 1 : 1 + random.Below(50);
-        for (var i = 0; i < count; i++)
-            pools.Add(MadePolicy.Pool(ref random, vocabulary, candidates: 1 + random.Below(8), longestPrompt: 70, longestResponse));
-        return pools;
-    }
-
     [FusedFact]
     public void Log_probs_and_features_are_those_of_tensor_operations()
     {
         for (var seed = 0; seed < 40; seed++)
         {
             var random = new StableRandom(seed, 0xF5ED);
-            var config = RandomConfig(ref random);
+            var config = FusedCases.Config(ref random);
             using var weights = MadePolicy.Weights(config, seed);
             using var model = new LlamaModel(config);
-            var pools = RandomPools(ref random, config.VocabularySize, 1 + random.Below(6));
+            var pools = FusedCases.Pools(ref random, config.VocabularySize, 1 + random.Below(6));
             var expected = new PoolScorer(model, tensorOperationsOnly: true).Score(weights, pools, outputFeatures: true);
             var actual = new PoolScorer(model).Score(weights, pools, outputFeatures: true);
             Assert.Equal(expected.Start, actual.Start);
@@ -87,12 +58,12 @@ public sealed class FusedForwardTests
         for (var seed = 0; seed < 15; seed++)
         {
             var random = new StableRandom(seed, 0xBA7C);
-            var config = RandomConfig(ref random);
+            var config = FusedCases.Config(ref random);
             using var weights = MadePolicy.Weights(config, seed);
             using var model = new LlamaModel(config);
             var scorer = new PoolScorer(model);
             // Enough rows for several groups.
-            var pools = RandomPools(ref random, config.VocabularySize, 12);
+            var pools = FusedCases.Pools(ref random, config.VocabularySize, 12);
             var alone = pools.Select(pool => scorer.Score(weights, [pool], outputFeatures: true)).ToList();
             for (var trial = 0; trial < 4; trial++)
             {
@@ -102,8 +73,8 @@ public sealed class FusedForwardTests
                 var together = scorer.Score(weights, [.. some.Select(i => pools[i])], outputFeatures: true);
                 for (var n = 0; n < some.Length; n++)
                 {
-                    AssertSameBits(alone[some[n]].Logps, together.LogpsOf(n));
-                    AssertSameBits(alone[some[n]].Features, together.FeaturesOf(n));
+                    FusedCases.AssertSameBits(alone[some[n]].Logps, together.LogpsOf(n));
+                    FusedCases.AssertSameBits(alone[some[n]].Features, together.FeaturesOf(n));
                 }
             }
         }
@@ -120,7 +91,7 @@ public sealed class FusedForwardTests
         var pool = MadePolicy.Pool(ref random, config.VocabularySize, candidates: 9, longestPrompt: 20, longestResponse: 20);
         var whole = scorer.Score(weights, [pool], outputFeatures: false).Logps;
         for (var c = 0; c < pool.Candidates; c++)
-            AssertSameBits(whole.AsSpan(c, 1), scorer.Score(weights, [new EncodedPool(pool.Prompt, [pool.Responses[c]])], outputFeatures: false).Logps);
+            FusedCases.AssertSameBits(whole.AsSpan(c, 1), scorer.Score(weights, [new EncodedPool(pool.Prompt, [pool.Responses[c]])], outputFeatures: false).Logps);
     }
 
     [FusedFact]
@@ -129,16 +100,16 @@ public sealed class FusedForwardTests
         for (var seed = 0; seed < 12; seed++)
         {
             var random = new StableRandom(seed, 0x15A5);
-            var config = RandomConfig(ref random);
+            var config = FusedCases.Config(ref random);
             using var weights = MadePolicy.Weights(config, seed);
             using var rotary = new RotaryTable(config);
             using var packed = FusedWeights.Pack(weights);
-            var pools = RandomPools(ref random, config.VocabularySize, 4);
+            var pools = FusedCases.Pools(ref random, config.VocabularySize, 4);
             var scores = FusedMachine.Levels.Select(level => FusedForward.Score(packed, config, rotary, pools, outputFeatures: true, level)).ToList();
             foreach (var other in scores.Skip(1))
             {
-                AssertSameBits(scores[0].Logps, other.Logps);
-                AssertSameBits(scores[0].Features, other.Features);
+                FusedCases.AssertSameBits(scores[0].Logps, other.Logps);
+                FusedCases.AssertSameBits(scores[0].Features, other.Features);
             }
         }
     }
@@ -159,7 +130,7 @@ public sealed class FusedForwardTests
             return y;
         }).ToList();
         foreach (var other in results.Skip(1))
-            AssertSameBits(results[0], other);
+            FusedCases.AssertSameBits(results[0], other);
         for (var i = 0; i < x.Length; i++)
         {
             var exact = Math.Exp(x[i]);
@@ -194,13 +165,13 @@ public sealed class FusedForwardTests
         var after = scorer.Score(broken, pools, outputFeatures: true);
         foreach (var n in new[] { 0, 2 })
         {
-            AssertSameBits(before.LogpsOf(n), after.LogpsOf(n));
-            AssertSameBits(before.FeaturesOf(n), after.FeaturesOf(n));
+            FusedCases.AssertSameBits(before.LogpsOf(n), after.LogpsOf(n));
+            FusedCases.AssertSameBits(before.FeaturesOf(n), after.FeaturesOf(n));
         }
         Assert.All(after.LogpsOf(1).ToArray(), logp => Assert.Equal(float.NaN, logp));
         // Only the response that has the token: the other does not see it.
         Assert.Equal(float.NaN, after.LogpsOf(3)[0]);
-        AssertSameBits(before.LogpsOf(3)[1..], after.LogpsOf(3)[1..]);
+        FusedCases.AssertSameBits(before.LogpsOf(3)[1..], after.LogpsOf(3)[1..]);
     }
 
     [FusedFact]
@@ -261,7 +232,7 @@ public sealed class FusedForwardTests
         using var published = trained.Copy();
         var after = scorer.Score(trained, pools, outputFeatures: false).Logps;
         Assert.NotEqual(before, after);
-        AssertSameBits(scorer.Score(published, pools, outputFeatures: false).Logps, after);
+        FusedCases.AssertSameBits(scorer.Score(published, pools, outputFeatures: false).Logps, after);
     }
 
     [FusedFact]
@@ -272,26 +243,16 @@ public sealed class FusedForwardTests
         using var weights = MadePolicy.Weights(config);
         using var model = new LlamaModel(config);
         var scorer = new PoolScorer(model);
-        var pools = RandomPools(ref random, config.VocabularySize, 6);
+        var pools = FusedCases.Pools(ref random, config.VocabularySize, 6);
         PoolScores[] results = new PoolScores[4];
         var threads = Enumerable.Range(0, results.Length).Select(i => new Thread(() => results[i] = scorer.Score(weights, pools, outputFeatures: true))).ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
         foreach (var other in results[1..])
         {
-            AssertSameBits(results[0].Logps, other.Logps);
-            AssertSameBits(results[0].Features, other.Features);
+            FusedCases.AssertSameBits(results[0].Logps, other.Logps);
+            FusedCases.AssertSameBits(results[0].Features, other.Features);
         }
-    }
-
-    private static void AssertSameBits(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual)
-    {
-        var a = MemoryMarshal.Cast<float, int>(expected);
-        var b = MemoryMarshal.Cast<float, int>(actual);
-        Assert.Equal(a.Length, b.Length);
-        var same = a.CommonPrefixLength(b);
-        if (same < a.Length)
-            Assert.Fail($"at {same}: {expected[same]:R}, found {actual[same]:R}");
     }
 
     private static void AssertClose(float[] expected, float[] actual, string what)
