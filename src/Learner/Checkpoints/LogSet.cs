@@ -4,16 +4,17 @@ namespace MassDpo.Learner.Checkpoints;
 
 /// <summary>How long a run's logs get.</summary>
 /// <param name="SegmentBytes">all logs go on in new files once they have this many bytes together since the last time; 0: never</param>
-/// <param name="SegmentsKept">closed segments kept beside the one that is written, dead letters aside; 0: all</param>
+/// <param name="SegmentsKept">closed segments of selections, updates and metrics kept beside the one that is written; 0: all</param>
 public sealed record LogOptions(long SegmentBytes, int SegmentsKept);
 
 /// <summary>
 /// The logs of a run. All of them are cut into segments at the same versions, and only where a checkpoint is written, so that a segment is a stretch of the
 /// run: whoever has a checkpoint at its beginning can rebuild the weights from there. Retention takes whole stretches away, oldest first, and only those
-/// that such a checkpoint makes dispensable. Dead letters it never takes: they are all that is left of their records.
+/// that such a checkpoint makes dispensable. Dead letters, all that is left of their records, and evaluations, which are few, it never takes.
 /// </summary>
 public sealed class LogSet(RunDirectory directory, LogOptions options) : IDisposable
 {
+    private readonly string[] _lasting = [directory.DeadLetters, directory.Evaluations];
     private readonly Dictionary<string, AppendLog> _live = new(StringComparer.Ordinal);
     // By log, and then by where a segment begins.
     private readonly Dictionary<string, SortedDictionary<long, LogMark>> _closed = directory.Logs.ToDictionary(log => log, _ => new SortedDictionary<long, LogMark>());
@@ -51,7 +52,7 @@ public sealed class LogSet(RunDirectory directory, LogOptions options) : IDispos
         : null;
 
     // Where the closed segments begin that retention may take.
-    private IEnumerable<long> Dispensable => _closed.Where(log => log.Key != directory.DeadLetters).SelectMany(log => log.Value.Keys).Distinct().Order();
+    private IEnumerable<long> Dispensable => _closed.Where(log => !_lasting.Contains(log.Key)).SelectMany(log => log.Value.Keys).Distinct().Order();
 
     /// <param name="log">one of <see cref="RunDirectory.Logs"/></param>
     /// <param name="line">with its line feed</param>
@@ -94,20 +95,23 @@ public sealed class LogSet(RunDirectory directory, LogOptions options) : IDispos
         foreach (var log in directory.Logs)
         {
             var full = _live[log];
-            _closed[log][_begin] = full.Mark;
             _live[log] = new AppendLog(directory.Files, LogSegments.PathOf(log, version));
-            full.Dispose();
             _live[log].CutTo(LogMark.Empty);
+            if (full.Length > 0)
+                _closed[log][_begin] = full.Mark;
+            else
+                directory.Files.DeleteFile(full.Path);
+            full.Dispose();
         }
         // A checkpoint will name them: their names must be durable before.
         directory.Files.SyncFolder(directory.Root);
         _begin = version;
     }
 
-    /// <summary>Deletes closed segments, dead letters aside, that end at or before a version.</summary>
+    /// <summary>Deletes closed segments that end at or before a version, where retention may.</summary>
     public void DropBefore(long begin)
     {
-        foreach (var (log, segments) in _closed.Where(log => log.Key != directory.DeadLetters))
+        foreach (var (log, segments) in _closed.Where(log => !_lasting.Contains(log.Key)))
         {
             foreach (var old in segments.Keys.TakeWhile(each => each < begin).ToList())
             {
@@ -134,8 +138,8 @@ public sealed class LogSet(RunDirectory directory, LogOptions options) : IDispos
         var path = LogSegments.PathOf(log, begin);
         if (!directory.Files.FileExists(path))
         {
-            // Retention was at work after this checkpoint, or somebody has put dead letters elsewhere.
-            if (log == directory.DeadLetters || bases.Any(version => version >= end))
+            // Retention was at work after this checkpoint, or somebody has put what it never takes elsewhere.
+            if (_lasting.Contains(log) || bases.Any(version => version >= end))
                 return false;
             throw new InvalidDataException($"{path} is gone, and no checkpoint makes it dispensable: put it back, or begin anew in an empty output directory");
         }
