@@ -34,12 +34,14 @@ internal static class Overhead
         for (var round = 0; round < rounds; round++)
         {
             var direct = Direct(policy, pools, options, warmUp, updates);
-            var pipeline = await PipelineAsync(policyDirectory, data, options, warmUp);
+            var (pipeline, pipelineCpu) = await PipelineAsync(policyDirectory, data, options, warmUp);
             print(new
             {
                 method = options.Selection.Method.Name(),
                 direct_records_per_s = updates * options.Slots.BatchSize / direct.Total,
                 pipeline_records_per_s = updates * options.Slots.BatchSize / pipeline,
+                direct_cpu_ms_per_update = direct.Cpu / updates * 1e3,
+                pipeline_cpu_ms_per_update = pipelineCpu / updates * 1e3,
                 overhead_percent = 100 * (pipeline / direct.Total - 1),
                 direct_ms_per_update = new { select = direct.Select / updates * 1e3, train = direct.Train / updates * 1e3, snapshot = direct.Snapshot / updates * 1e3 },
             });
@@ -57,17 +59,19 @@ internal static class Overhead
         return pools;
     }
 
-    private static (double Total, double Select, double Train, double Snapshot) Direct(LoadedPolicy policy, List<CandidatePool> pools, RunOptions options, int warmUp, int updates)
+    private static (double Total, double Cpu, double Select, double Train, double Snapshot) Direct(LoadedPolicy policy, List<CandidatePool> pools, RunOptions options, int warmUp, int updates)
     {
         using var trainer = new PolicyTrainer(policy.Model, policy.Weights, options.Trainer);
         var engine = new SelectionEngine(policy.Scorer, policy.Weights, new ReferenceCache(options.ReferenceCacheBytes), options.Selection, TimeProvider.System);
         var (size, block) = (options.Slots.BatchSize, options.Slots.BlockSize);
         var snapshot = new PolicySnapshot(1, 0, trainer.Snapshot());
         var (total, select, train, publish) = (Stopwatch.StartNew(), new Stopwatch(), new Stopwatch(), new Stopwatch());
+        var cpu = 0.0;
         for (var update = 0; update < warmUp + updates; update++)
         {
             if (update == warmUp)
             {
+                cpu = CpuSeconds();
                 foreach (var watch in new[] { select, train, publish })
                     watch.Reset();
                 total.Restart();
@@ -93,28 +97,36 @@ internal static class Overhead
             publish.Stop();
         }
         total.Stop();
+        cpu = CpuSeconds() - cpu;
         snapshot.Release();
-        return (total.Elapsed.TotalSeconds, select.Elapsed.TotalSeconds, train.Elapsed.TotalSeconds, publish.Elapsed.TotalSeconds);
+        return (total.Elapsed.TotalSeconds, cpu, select.Elapsed.TotalSeconds, train.Elapsed.TotalSeconds, publish.Elapsed.TotalSeconds);
     }
 
-    private static async Task<double> PipelineAsync(string policy, string data, RunOptions options, int warmUp)
+    private static async Task<(double Seconds, double Cpu)> PipelineAsync(string policy, string data, RunOptions options, int warmUp)
     {
         var output = Directory.CreateTempSubdirectory("massdpo-bench-").FullName;
         try
         {
             var request = new RunRequest(policy, output, null, new EvaluationOptions(1, 64, options.Files.MaxRecordBytes), false, options);
-            var (started, ended) = (0L, 0L);
+            var (started, ended, cpuStarted, cpuEnded) = (0L, 0L, 0.0, 0.0);
             await new RunJob(request, NullLogger.Instance).RunAsync(() => new FileSource([data], options.Files), (progress, _) =>
             {
-                ended = Stopwatch.GetTimestamp();
+                (ended, cpuEnded) = (Stopwatch.GetTimestamp(), CpuSeconds());
                 if (progress.Version == warmUp)
-                    started = ended;
+                    (started, cpuStarted) = (ended, cpuEnded);
             }, _ => { }, CancellationToken.None);
-            return Stopwatch.GetElapsedTime(started, ended).TotalSeconds;
+            return (Stopwatch.GetElapsedTime(started, ended).TotalSeconds, cpuEnded - cpuStarted);
         }
         finally
         {
             Directory.Delete(output, recursive: true);
         }
+    }
+
+    // Of all threads of this process, so of the compiler's and the collector's too.
+    private static double CpuSeconds()
+    {
+        using var process = Process.GetCurrentProcess();
+        return process.TotalProcessorTime.TotalSeconds;
     }
 }

@@ -9,7 +9,6 @@ import argparse
 import gzip
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -128,7 +127,7 @@ def machine():
     blas = run("dpkg-query", "-W", "-f", "${Package} ${Version}", "libopenblas0-pthread")
     commit = run("git", "-C", ROOT, "describe", "--always", "--dirty").strip()
     avx = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
-    return (f"{cpu}, {os.cpu_count()} cores, {avx}, {memory:.0f} GiB; {system}, Linux {platform.release()}; {versions}, {blas}; "
+    return (f"{cpu}, {os.cpu_count()} cores, {avx}, {memory:.0f} GiB; {system}; {versions}, {blas}; "
             f".NET {run('dotnet', '--version').strip()} (SDK); commit {commit}")
 
 

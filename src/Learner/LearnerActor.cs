@@ -267,15 +267,27 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     {
         while (_ledger!.TryClose() is { } batch)
             Train(batch);
-        foreach (var (intake, block) in _ledger.Grant())
-            _authority!.Announce(new SlotsGranted(_epoch, intake, block));
+        Grant();
         if (_ledger.IsDrained)
             End(stopped: false);
+    }
+
+    private void Grant()
+    {
+        foreach (var (intake, block) in _ledger!.Grant())
+            _authority!.Announce(new SlotsGranted(_epoch, intake, block));
     }
 
     private void Train(ClosedBatch batch)
     {
         var update = _trainer!.Update(batch.Selections);
+        _version = _ledger!.Version;
+        // Before anything is written or hashed, so that selectors work meanwhile.
+        var snapshot = NewSnapshot();
+        using var lease = snapshot.TryAcquire();
+        parts.Snapshots.Publish(snapshot);
+        _authority!.Announce(new BatchClosed(_epoch, _version));
+        Grant();
         var selections = batch.Selections.ToArray();
         for (var i = 0; i < selections.Length; i++)
             if (_diedInSlot.Remove(batch.FirstSlot + i, out var letter))
@@ -286,7 +298,6 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             Bury(new DeadLetter(pool.Position, DeadLetterCodes.NotFinite, $"record '{pool.Id}' gives a loss or gradient that is not finite; its batch was computed again without it", pool.Origin));
             selections[index] = null;
         }
-        _version = _ledger!.Version;
         var lag = 0L;
         foreach (var selection in selections)
         {
@@ -313,8 +324,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _counts = _counts with { Seconds = _counts.Seconds + took };
         var metrics = new MetricsEntry(_version, _counts.Applied, update, _window.Means, took > 0 ? entry.Applied / took : 0, lag);
         _logs["metrics.jsonl"].Append(metrics.ToLine());
-        Publish();
-        _authority!.Announce(new BatchClosed(_epoch, _version));
+        _publishedHash = lease!.Hash;
         foreach (var selection in selections)
             if (selection is not null)
                 parts.Tap(selection.Event);
@@ -324,15 +334,6 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     }
 
     private PolicySnapshot NewSnapshot() => new(_epoch, _version, _trainer!.Snapshot());
-
-    private void Publish()
-    {
-        var snapshot = NewSnapshot();
-        using var lease = snapshot.TryAcquire();
-        parts.Snapshots.Publish(snapshot);
-        // The events of the next batch tell this hash: it is computed here while a selector already scores.
-        _publishedHash = lease!.Hash;
-    }
 
     private void Bury(DeadLetter letter)
     {
