@@ -173,11 +173,11 @@ def main(lay_out, caches, by_mass):
     for n in range(o.warm_up + o.updates):
         if n == o.warm_up:
             trainer.reference_seconds = 0.0
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.process_time()
         loss = trainer.update(records[n * o.batch:(n + 1) * o.batch])
         if o.losses:
             print(json.dumps({"update": n + 1, "loss": loss}))
     seconds = time.perf_counter() - start
     count = o.updates * o.batch
     print(json.dumps({"records_per_s": count / seconds, "without_reference": count / (seconds - trainer.reference_seconds), "records": count,
-                      "seconds": seconds}))
+                      "seconds": seconds, "cpu_seconds": time.process_time() - cpu}))

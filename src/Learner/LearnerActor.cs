@@ -88,8 +88,6 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     private long _epoch;
     private long _version;
     private string _publishedHash = "";
-    // The link owns it, and keeps the newest.
-    private PolicySnapshot? _published;
     private long _lastCheckpoint = -1;
     private long _updateEnded;
     private bool _open;
@@ -270,19 +268,32 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     {
         while (_ledger!.TryClose() is { } batch)
             Train(batch);
-        var granted = _ledger.Grant(context.Clock.GetUtcNow());
+        Grant();
+        if (_ledger.IsDrained)
+            End(stopped: false);
+    }
+
+    private void Grant()
+    {
+        var granted = _ledger!.Grant(context.Clock.GetUtcNow());
         foreach (var (intake, block) in granted)
             _authority!.Announce(new SlotsGranted(_epoch, intake, block));
         if (granted.Count > 0)
             ScheduleLeases();
-        if (_ledger.IsDrained)
-            End(stopped: false);
     }
 
     private void Train(ClosedBatch batch)
     {
         CheckReference(batch);
         var update = _trainer!.Update(batch.Selections);
+        _version = _ledger!.Version;
+        var refreshed = _trainer.Reference.Refresh(_version, _trainer.Weights);
+        // Before anything is written or hashed, so that selectors work meanwhile.
+        var snapshot = NewSnapshot();
+        using var lease = snapshot.TryAcquire();
+        parts.Snapshots.Publish(snapshot);
+        _authority!.Announce(new BatchClosed(_epoch, _version));
+        Grant();
         var selections = batch.Selections.ToArray();
         for (var i = 0; i < selections.Length; i++)
             if (_diedInSlot.Remove(batch.FirstSlot + i, out var letter))
@@ -293,7 +304,6 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             Bury(new DeadLetter(pool.Position, DeadLetterCodes.NotFinite, $"record '{pool.Id}' gives a loss or gradient that is not finite; its batch was computed again without it", pool.Origin));
             selections[index] = null;
         }
-        _version = _ledger!.Version;
         var appliedBefore = _counts.Applied;
         var lag = 0L;
         foreach (var selection in selections)
@@ -314,19 +324,18 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             };
         }
         var entry = new UpdateEntry(_version, batch.FirstSlot, [.. selections.Select(s => s?.Pool.Position)], [.. selections.Select(s => s?.Line.Hash)],
-            batch.BlockCounts, update.Loss, update.LearningRate, _trainer.Reference.Refresh(_version, _trainer.Weights) ? _trainer.Reference.Hash : null);
+            batch.BlockCounts, update.Loss, update.LearningRate, refreshed ? _trainer.Reference.Hash : null);
         _logs.Append(parts.Directory.Updates, entry.ToLine());
         var took = context.Clock.GetElapsedTime(_updateEnded).TotalSeconds;
         _updateEnded = context.Clock.GetTimestamp();
         _counts = _counts with { Seconds = _counts.Seconds + took };
         var metrics = new MetricsEntry(_version, _counts.Applied, update, _window.Means, took > 0 ? entry.Applied / took : 0, lag);
         _logs.Append(parts.Directory.Metrics, metrics.ToLine());
-        Publish();
-        _authority!.Announce(new BatchClosed(_epoch, _version));
+        _publishedHash = lease!.Hash;
         foreach (var selection in selections)
             if (selection is not null)
                 parts.Tap(selection.Event);
-        var evaluation = IsEvaluationDue(appliedBefore) ? Evaluate() : null;
+        var evaluation = IsEvaluationDue(appliedBefore) ? Evaluate(lease) : null;
         parts.Progress(new LearnerProgress(_version, _counts, update.Loss, update.LearningRate, metrics.Window, lag) { Evaluation = evaluation });
         // What was evaluated can be promoted, so it must be there.
         if (_version - Math.Max(0, _lastCheckpoint) >= options.CheckpointUpdates || evaluation is not null)
@@ -346,9 +355,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         && _counts.Applied / options.EvaluateEvery > appliedBefore / options.EvaluateEvery;
 
     // In the learner's own turn: what is evaluated is this version, wherever the run is interrupted, and the log has it once.
-    private JsonObject Evaluate()
+    private JsonObject Evaluate(SnapshotLease policy)
     {
-        using var policy = _published!.TryAcquire()!;
         var result = parts.Evaluate!(policy.Tensors);
         _logs.Append(parts.Directory.Evaluations, new EvaluationEntry(_version, _counts.Applied, policy.Hash, result).ToLine());
         // It is no part of what updates take.
@@ -357,16 +365,6 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     }
 
     private PolicySnapshot NewSnapshot() => new(_epoch, _version, _trainer!.Snapshot(), _trainer.Reference.Current);
-
-    private void Publish()
-    {
-        var snapshot = NewSnapshot();
-        using var lease = snapshot.TryAcquire();
-        parts.Snapshots.Publish(snapshot);
-        _published = snapshot;
-        // The events of the next batch tell this hash: it is computed here while a selector already scores.
-        _publishedHash = lease!.Hash;
-    }
 
     private void Bury(DeadLetter letter)
     {

@@ -11,7 +11,7 @@ internal sealed class RecordFields
     private const string ChatRemedy = "chat messages need a chat template, which this build does not render yet: give prompt and responses as texts";
 
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
-    private readonly SortedDictionary<int, string> _numbered = [];
+    private SortedDictionary<int, string>? _numbered;
     private string? _id;
     private Prompt? _prompt;
     private string? _chosen;
@@ -83,7 +83,7 @@ internal sealed class RecordFields
                 if (name.StartsWith("rejected", StringComparison.Ordinal)
                     && int.TryParse(name.AsSpan("rejected".Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
                 {
-                    if (!_numbered.TryAdd(number, ReadResponse(ref reader, name)))
+                    if (!(_numbered ??= []).TryAdd(number, ReadResponse(ref reader, name)))
                         throw Bad($"'{Current}' is 'rejected{number}' again: keep one of them");
                     break;
                 }
@@ -99,7 +99,7 @@ internal sealed class RecordFields
     /// <exception cref="RecordFormatException">a field is missing, or two contradict each other</exception>
     public PreferenceRecord ToRecord()
     {
-        if (_numbered.Count > 0)
+        if (_numbered is not null)
         {
             if (_rejected is not null)
                 throw Bad($"'rejected' and 'rejected{_numbered.Keys.First()}' are both given: keep one form");
@@ -115,7 +115,7 @@ internal sealed class RecordFields
             prompt = Prompt.OfText(common);
             candidates = [.. candidates.Select(text => text[common.Length..])];
         }
-        foreach (var (name, numbers) in new[] { ("rewards", _rewards), ("reference_logps", _referenceLogps) })
+        foreach (var (name, numbers) in (ReadOnlySpan<(string, List<double>?)>)[("rewards", _rewards), ("reference_logps", _referenceLogps)])
             if (numbers is not null && numbers.Count != candidates.Count)
                 throw Bad($"'{name}' has {numbers.Count} numbers for {candidates.Count} candidates: give the chosen one's, then one for each other");
         return new PreferenceRecord

@@ -35,7 +35,7 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
 
     private (CandidatePool?, DeadLetter?) Validate(SourceEntry.Made entry)
     {
-        var origin = new RecordOrigin(entry.Position.Source, 0, ReadOnlyMemory<byte>.Empty, 0, ContentHash.Of([]));
+        var origin = new RecordOrigin(entry.Position.Source, 0, ReadOnlyMemory<byte>.Empty, 0);
         return Flaw(entry.Record) is var (code, reason)
             ? (null, new DeadLetter(entry.Position, code, reason, origin))
             : Validate(entry.Record, entry.Position, origin);

@@ -35,7 +35,7 @@ public sealed record MetricsEntry(long Version, long Records, UpdateResult Updat
         line.Number("margin"u8, Window?.Margin);
         line.Number("accuracy"u8, Window?.Accuracy);
         json.WriteNumber("window"u8, Window?.Records ?? 0);
-        line.Number("records_per_s"u8, Math.Round(RecordsPerSecond, 1));
+        line.Number("records_per_s"u8, Math.Round(RecordsPerSecond, 3));
         json.WriteNumber("lag"u8, Lag);
         return line.End();
     }

@@ -53,12 +53,20 @@ public sealed record PreferenceRecord
 /// <param name="Line">line in the file; 0 where there are no lines</param>
 /// <param name="Raw">the bytes as they came, cut at <see cref="RawLimit"/></param>
 /// <param name="RawLength">how many bytes there were before the cut</param>
-/// <param name="RawHash">hash of all of them</param>
-public sealed record RecordOrigin(string File, long Line, ReadOnlyMemory<byte> Raw, long RawLength, string RawHash)
+public sealed record RecordOrigin(string File, long Line, ReadOnlyMemory<byte> Raw, long RawLength)
 {
     /// <summary>Bytes of a record kept beside it, for dead letters.</summary>
     public const int RawLimit = 4096;
 
+    // Of bytes that were cut; what is kept whole is hashed when it is asked for, which is seldom.
+    private readonly string? _hashOfCut;
+
+    private RecordOrigin(string file, long line, ReadOnlyMemory<byte> raw, long rawLength, string? hashOfCut) : this(file, line, raw, rawLength) =>
+        _hashOfCut = hashOfCut;
+
+    /// <summary>Hash of all the bytes.</summary>
+    public string RawHash => _hashOfCut ?? ContentHash.Of(Raw.Span);
+
     public static RecordOrigin Of(string file, long line, ReadOnlySpan<byte> raw) =>
-        new(file, line, raw[..Math.Min(raw.Length, RawLimit)].ToArray(), raw.Length, ContentHash.Of(raw));
+        new(file, line, raw[..Math.Min(raw.Length, RawLimit)].ToArray(), raw.Length, raw.Length > RawLimit ? ContentHash.Of(raw) : null);
 }

@@ -47,7 +47,7 @@ public sealed class LogFieldsTests
         var update = new UpdateResult(0.5, 2.5, 1e-3, [], new RewardMetrics(0.1, -0.2, 0.3, 0.75, -4, -6));
         var entry = new MetricsEntry(7, 28, update, new RankingMetrics(4, 0.25, 0.5, 0.6, -1.5, 0.8), 12.34, 2);
         Assert.Equal("""{"v":1,"version":7,"records":28,"loss":0.5,"grad_norm":2.5,"learning_rate":0.001,"rewards/chosen":0.1,"rewards/rejected":-0.2,"rewards/margins":0.3"""
-            + ""","rewards/accuracies":0.75,"logps/chosen":-4,"logps/rejected":-6,"hr@1":0.25,"mrr":0.5,"ndcg@5":0.6,"margin":-1.5,"accuracy":0.8,"window":4,"records_per_s":12.3,"lag":2}"""
+            + ""","rewards/accuracies":0.75,"logps/chosen":-4,"logps/rejected":-6,"hr@1":0.25,"mrr":0.5,"ndcg@5":0.6,"margin":-1.5,"accuracy":0.8,"window":4,"records_per_s":12.34,"lag":2}"""
             + "\n", Encoding.UTF8.GetString(entry.ToLine()));
         var empty = new MetricsEntry(8, 28, new UpdateResult(null, 0, 1e-3, [], null), null, 0, 0);
         Assert.Equal("""{"v":1,"version":8,"records":28,"loss":null,"grad_norm":0,"learning_rate":0.001,"rewards/chosen":null,"rewards/rejected":null,"rewards/margins":null"""

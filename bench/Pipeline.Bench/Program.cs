@@ -1,0 +1,24 @@
+using System.Text.Json;
+using MassDpo.Pipeline.Bench;
+
+// overhead POLICY DATA WARM-UP UPDATES ROUNDS [--config FILE] [key=value …]   the pipeline against a plain loop over the same calls
+// ingest POLICY DATA ROUNDS                                                   records/s of reading, parsing, validating and tokenising
+// made-data ITEMS RECORDS OUT                                                 records of 1 KiB for ingest, and their items
+// Every measurement is one line of JSON.
+switch (args)
+{
+    case ["overhead", var policy, var data, var warmUp, var updates, var rounds, .. var rest]:
+        await Overhead.RunAsync(policy, data, int.Parse(warmUp), int.Parse(updates), int.Parse(rounds), rest, Print);
+        return 0;
+    case ["ingest", var policy, var data, var rounds]:
+        await IngestRate.RunAsync(policy, data, int.Parse(rounds), Print);
+        return 0;
+    case ["made-data", var items, var records, var path]:
+        IngestRate.Write(int.Parse(items), int.Parse(records), path);
+        return 0;
+    default:
+        Console.Error.WriteLine("see Program.cs for the arguments");
+        return 2;
+}
+
+static void Print(object line) => Console.WriteLine(JsonSerializer.Serialize(line));
