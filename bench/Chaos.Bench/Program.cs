@@ -25,23 +25,25 @@ async Task RunAsync(int kills, long seed, string? results)
     var uninterrupted = Read(whole);
     var report = JsonNode.Parse(File.ReadAllText(Path.Combine(whole, "report.json")))!;
     Console.WriteLine($"uninterrupted: {ended.Out}");
+    var updates = (int)report["updates"]!;
+    var pace = (double)report["seconds"]! / updates;
 
     var inTurns = new Campaign(folder["in-turns"], output => workload.Words(output, staleness: 0, selectors: 1), output =>
     {
         var ledger = Read(output);
         ledger.CheckSameAs(uninterrupted);
         return Task.FromResult(ledger);
-    }, seed);
+    }, updates, pace, seed);
     await inTurns.KillAsync(kills);
     var beside = new Campaign(folder["beside"], output => workload.Words(output, staleness: 2, selectors: 2), async output =>
     {
         var ledger = Read(output);
         var replayed = await Victim.RunAsync(["replay", output, "--output", folder["replayed"]]);
         return replayed.ExitCode == 0 ? ledger : throw new InvalidDataException(replayed.ToString());
-    }, seed + 1);
+    }, updates, pace, seed + 1);
     await beside.KillAsync(kills / 4);
 
-    var page = Results.Page(workload, $"dotnet run -c Release --project bench/Chaos.Bench -- --kills {kills} --seed {seed}", (int)report["updates"]!, uninterrupted.Applied.Count, uninterrupted.Dead.Count,
+    var page = Results.Page(workload, $"dotnet run -c Release --project bench/Chaos.Bench -- --kills {kills} --seed {seed}", updates, uninterrupted.Applied.Count, uninterrupted.Dead.Count,
         (string)report["build"]!,
         [
             ("max-staleness 0, 1 selector", "update log, events, dead letters and weights those of an uninterrupted run, bit for bit", inTurns),

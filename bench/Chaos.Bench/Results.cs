@@ -34,6 +34,8 @@ internal static class Results
         Row("longest", c => Quantile(c, 1, _ => true));
         Row("median with less than 100 MiB of logs", c => Quantile(c, 0.5, start => start.LogBytes < 100 << 20));
         Row("median with more", c => Quantile(c, 0.5, start => start.LogBytes >= 100 << 20));
+        for (var quarter = 0; quarter < 4; quarter++)
+            Row(Invariant($"started again in quarter {quarter + 1} of the run, and killed"), c => Invariant($"{c.Starts.Count(start => (start.Killed || start.Late) && Math.Min(3, 4 * start.Updates / updates) == quarter)}"));
         Row("killed before their first update", c => Invariant($"{c.Starts.Count(start => start.CameBack is null)}"));
         foreach (var kind in new[] { Campaign.ByTheClock }.Concat(Kind.OnTheWay.Concat(Kind.AtTheEnd).Select(kind => kind.Name)))
             Row("killed " + kind, c => Invariant($"{c.Starts.Count(start => start.Kind == kind && start.Killed)}"));

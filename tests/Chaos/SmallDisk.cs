@@ -48,7 +48,7 @@ internal sealed class SmallDisk : IDisposable
             using var process = Process.Start(new ProcessStartInfo(words[0], words[1..]) { RedirectStandardError = true })!;
             var error = process.StandardError.ReadToEnd();
             process.WaitForExit();
-            return process.ExitCode == 0 ? null : error.Trim();
+            return process.ExitCode == 0 ? null : error.Trim().Split('\n')[0];
         }
         catch (System.ComponentModel.Win32Exception e)
         {

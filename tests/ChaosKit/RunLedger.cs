@@ -41,8 +41,14 @@ public sealed record RunLedger(string Weights, string Updates, IReadOnlyList<str
         return new RunLedger(ContentHash.Of(File.ReadAllBytes(Path.Combine(directory.Policy, "model.safetensors"))), updates, hashes, applied, dead, epochs);
     }
 
-    /// <summary>How long the logs of a run are that may not have ended: what a start has to read.</summary>
-    public static long LogBytes(string output) => Directory.Exists(output) ? Directory.EnumerateFiles(output, "*.jsonl*").Sum(file => new FileInfo(file).Length) : 0;
+    /// <summary>How far a run is that may not have ended: updates that its newest checkpoint holds, and how long its logs are.</summary>
+    public static (long Updates, long LogBytes) Progress(string output)
+    {
+        if (!Directory.Exists(output))
+            return (0, 0);
+        var newest = new CheckpointStore(Path.Combine(output, "checkpoints"), PhysicalFiles.Instance, keep: 2).List().FirstOrDefault();
+        return (newest is null ? 0 : long.Parse(newest[1..newest.IndexOf('-')], CultureInfo.InvariantCulture), Directory.EnumerateFiles(output, "*.jsonl*").Sum(file => new FileInfo(file).Length));
+    }
 
     /// <exception cref="InvalidDataException">a position of so many passes over so many lines was neither trained on nor is in dead letters, or another one is</exception>
     public void CheckEachOnce(int lines, int passes)
