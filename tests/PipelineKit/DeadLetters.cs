@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using MassDpo.Shared.Contracts;
 
-namespace MassDpo.App.Tests.Running;
+namespace MassDpo.PipelineKit;
 
 /// <summary>A line of <c>dead-letters.jsonl</c>.</summary>
 public sealed record DeadLetters(Position Position, string Code, JsonObject Line)
