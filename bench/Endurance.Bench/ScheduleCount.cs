@@ -18,8 +18,8 @@ internal static class ScheduleCount
         {
             try
             {
-                // Each of a second stretch of schedules would tell little more: a replay costs as much as the run.
-                runner.Run(seed, replays: true);
+                // A replay costs as much as a run.
+                runner.Run(seed, replays: seed % 4 == 0);
             }
             catch (ScheduleViolationException e)
             {
