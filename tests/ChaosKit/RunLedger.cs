@@ -47,7 +47,7 @@ public sealed record RunLedger(string Weights, string Updates, IReadOnlyList<str
         if (!Directory.Exists(output))
             return (0, 0);
         var newest = new CheckpointStore(Path.Combine(output, "checkpoints"), PhysicalFiles.Instance, keep: 2).List().FirstOrDefault();
-        return (newest is null ? 0 : long.Parse(newest[1..newest.IndexOf('-')], CultureInfo.InvariantCulture), Directory.EnumerateFiles(output, "*.jsonl*").Sum(file => new FileInfo(file).Length));
+        return (newest.Version, Directory.EnumerateFiles(output, "*.jsonl*").Sum(file => new FileInfo(file).Length));
     }
 
     /// <exception cref="InvalidDataException">a position of so many passes over so many lines was neither trained on nor is in dead letters, or another one is</exception>

@@ -21,7 +21,7 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
         if (entry.Oversize is { } length)
         {
             var reason = $"the line has {length} bytes, a record may have {maxRecordBytes}: raise ingest.max-record-bytes";
-            return (null, new DeadLetter(entry.Position, DeadLetterCodes.TooLarge, reason, origin with { RawLength = length }));
+            return (null, new DeadLetter(entry.Position, DeadLetterCodes.TooLarge, reason, origin with { RawLength = length, RawHash = entry.OversizeHash ?? origin.RawHash }));
         }
         try
         {

@@ -76,7 +76,7 @@ public sealed class FileSource : IRecordSource
                 var position = new Position(Name, pass, index++);
                 if (pass == from.Pass && position.Index < from.Index)
                     continue;
-                yield return new SourceEntry.Bytes(position, file, line.Number, line.Bytes, line.Length > line.Bytes.Length ? line.Length : null);
+                yield return new SourceEntry.Bytes(position, file, line.Number, line.Bytes, line.Length > line.Bytes.Length ? line.Length : null, line.Hash);
             }
             before += index;
             yield return new SourceEntry.PassEnd(new Position(Name, pass, index));
@@ -178,6 +178,7 @@ public sealed class FileSource : IRecordSource
     private sealed class LineIndex : IDisposable
     {
         private readonly List<(int File, long Number, long Offset, long Length)> _lines = [];
+        private readonly Dictionary<int, string> _hashesOfLong = [];
         private readonly List<(string Name, SafeFileHandle Handle)> _files = [];
         private readonly int _limit;
 
@@ -196,7 +197,11 @@ public sealed class FileSource : IRecordSource
                     index._files.Add((file, handle));
                     using var reader = new LineReader(new HandleStream(handle), limit);
                     foreach (var line in Lines(file, reader))
+                    {
+                        if (line.Hash is not null)
+                            index._hashesOfLong[index.Count] = line.Hash;
                         index._lines.Add((index._files.Count - 1, line.Number, line.Offset, line.Length));
+                    }
                 }
                 return index;
             }
@@ -210,7 +215,7 @@ public sealed class FileSource : IRecordSource
         public (string File, FileLine Line) Read(int i)
         {
             var (file, number, offset, length) = _lines[i];
-            var bytes = new byte[Math.Min(length, _limit)];
+            var bytes = new byte[length > _limit ? FileLine.Kept(_limit) : length];
             var (name, handle) = _files[file];
             for (var read = 0; read < bytes.Length;)
             {
@@ -219,7 +224,7 @@ public sealed class FileSource : IRecordSource
                     throw new IOException($"{name} shrank while it was read: line {number} is gone");
                 read += n;
             }
-            return (name, new FileLine(number, offset, bytes, length));
+            return (name, new FileLine(number, offset, bytes, length, _hashesOfLong.GetValueOrDefault(i)));
         }
 
         public void Dispose()

@@ -33,7 +33,8 @@ public abstract record SourceEntry(Position Position)
     /// <param name="Line">counted from 1</param>
     /// <param name="Json">the line without its end; when <paramref name="Oversize"/>, its beginning</param>
     /// <param name="Oversize">how many bytes it really has, where those are more than a record may have</param>
-    public sealed record Bytes(Position Position, string File, long Line, ReadOnlyMemory<byte> Json, long? Oversize) : SourceEntry(Position);
+    /// <param name="OversizeHash">then: hash of all of it</param>
+    public sealed record Bytes(Position Position, string File, long Line, ReadOnlyMemory<byte> Json, long? Oversize, string? OversizeHash = null) : SourceEntry(Position);
 
     /// <summary>A record that the user's own code made.</summary>
     public sealed record Made(Position Position, PreferenceRecord Record) : SourceEntry(Position);

@@ -1,15 +1,23 @@
+using System.Security.Cryptography;
+using MassDpo.Shared.Contracts;
+
 namespace MassDpo.Ingest.Sources;
 
 /// <summary>One line of a file: its bytes without the line end, valid until the next line is read.</summary>
 /// <param name="Number">counted from 1</param>
 /// <param name="Offset">of its first byte in the file (of the unpacked bytes, for .gz)</param>
-/// <param name="Bytes">at most as many as the reader's limit</param>
+/// <param name="Bytes">all of them; of a line longer than the reader's limit only what a dead letter tells</param>
 /// <param name="Length">how many the line really has</param>
-internal readonly record struct FileLine(long Number, long Offset, ReadOnlyMemory<byte> Bytes, long Length);
+/// <param name="Hash">of all of a line that is longer than the limit; null of any other</param>
+internal readonly record struct FileLine(long Number, long Offset, ReadOnlyMemory<byte> Bytes, long Length, string? Hash = null)
+{
+    /// <summary>Bytes kept of a line that is longer than a limit.</summary>
+    public static int Kept(int limit) => Math.Min(limit, RecordOrigin.RawLimit);
+}
 
 /// <summary>
 /// Splits a stream into lines at line feeds; a carriage return before one goes too, as does a byte order mark at the beginning. Of a line longer than
-/// the limit only the beginning is kept, so memory stays bounded whatever the file holds. Lines of white space alone are passed over: they are no
+/// the limit only the beginning is kept and a hash made, so memory stays bounded whatever the file holds. Lines of white space alone are passed over: they are no
 /// records.
 /// </summary>
 internal sealed class LineReader(Stream stream, int limit) : IDisposable
@@ -62,16 +70,19 @@ internal sealed class LineReader(Stream stream, int limit) : IDisposable
         if (kept > 0 && _buffer[start + kept - 1] == '\r')
             kept--;
         _start += length + lineFeed;
-        return new FileLine(++Number, _bufferOffset + start, _buffer.AsMemory(start, Math.Min(kept, limit)), kept);
+        return new FileLine(++Number, _bufferOffset + start, _buffer.AsMemory(start, Math.Min(kept, limit)), kept,
+            kept > limit ? ContentHash.Of(_buffer.AsSpan(start, kept)) : null);
     }
 
-    // The line is longer than a record may be: its beginning is kept, the rest passed over.
+    // The line is longer than a record may be: its beginning is kept, the rest hashed and passed over.
     private FileLine LongLine()
     {
         _start += ByteOrderMark();
         var offset = _bufferOffset + _start;
-        var beginning = _buffer.AsSpan(_start, limit).ToArray();
-        var (length, last) = (0L, (byte)0);
+        var beginning = _buffer.AsSpan(_start, FileLine.Kept(limit)).ToArray();
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        // A carriage return belongs to the line unless it is its last byte.
+        var (length, waits) = (0L, false);
         bool ends;
         do
         {
@@ -79,13 +90,17 @@ internal sealed class LineReader(Stream stream, int limit) : IDisposable
             var at = window.IndexOf((byte)'\n');
             ends = at >= 0;
             var part = ends ? window[..at] : window;
-            if (!part.IsEmpty)
-                last = part[^1];
-            length += part.Length;
             _start += part.Length + (ends ? 1 : 0);
+            if (part.IsEmpty)
+                continue;
+            if (waits)
+                hash.AppendData("\r"u8);
+            waits = part[^1] == '\r';
+            hash.AppendData(waits ? part[..^1] : part);
+            length += part.Length;
         }
         while (!ends && Fill());
-        return new FileLine(++Number, offset, beginning, last == '\r' ? length - 1 : length);
+        return new FileLine(++Number, offset, beginning, waits ? length - 1 : length, ContentHash.Current(hash));
     }
 
     private int ByteOrderMark() => _bufferOffset + _start == 0 && _buffer.AsSpan(_start, _end - _start).StartsWith("\uFEFF"u8) ? 3 : 0;

@@ -20,8 +20,8 @@ public sealed class BpeTokenizer : Tokenizer
     private readonly HashSet<int> _special;
 
     // tokenizer.json without what the model holds, which is nearly all of it.
-    private readonly Dictionary<string, JsonElement> _components = [];
-    private readonly Dictionary<string, JsonElement> _modelFields = [];
+    private readonly Dictionary<string, JsonNode?> _components = [];
+    private readonly Dictionary<string, JsonNode?> _modelFields = [];
 
     private static readonly string[] Components =
         ["truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder"];
@@ -47,11 +47,11 @@ public sealed class BpeTokenizer : Tokenizer
         Prefix = TokenizerFile.ReadPrefix(json, id => TextOf(id) is not null, file);
         foreach (var name in Components)
             if (json.TryGetProperty(name, out var component))
-                _components[name] = component.Clone();
+                _components[name] = JsonSerializer.SerializeToNode(component);
         foreach (var field in json.GetProperty("model").EnumerateObject())
             if (field.Name is not ("vocab" or "merges"))
-                _modelFields[field.Name] = field.Value.Clone();
-        UnknownToken = _modelFields.TryGetValue("unk_token", out var unknown) ? unknown.GetString() : null;
+                _modelFields[field.Name] = JsonSerializer.SerializeToNode(field.Value);
+        UnknownToken = _modelFields.TryGetValue("unk_token", out var unknown) ? unknown?.GetValue<string>() : null;
     }
 
     public override int VocabularySize => _texts.Length;
@@ -104,17 +104,15 @@ public sealed class BpeTokenizer : Tokenizer
     {
         var json = new JsonObject { ["version"] = "1.0" };
         foreach (var name in Components)
-            json[name] = Node(_components.GetValueOrDefault(name));
+            json[name] = _components.GetValueOrDefault(name)?.DeepClone();
         var model = new JsonObject();
         foreach (var (name, value) in _modelFields)
-            model[name] = Node(value);
+            model[name] = value?.DeepClone();
         model["vocab"] = new JsonObject(_model.Ids.OrderBy(token => token.Value)
             .Select(token => KeyValuePair.Create(token.Key, (JsonNode?)token.Value)));
         model["merges"] = new JsonArray([.. _model.Merges.Select(merge => (JsonNode)new JsonArray(TextOf(merge.Left), TextOf(merge.Right)))]);
         json["model"] = model;
         return json;
-
-        static JsonNode? Node(JsonElement value) => value.ValueKind == JsonValueKind.Undefined ? null : JsonSerializer.SerializeToNode(value);
     }
 
     internal static BpeTokenizer Read(JsonElement json, string file) => new(json, file);

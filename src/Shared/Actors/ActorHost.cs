@@ -137,7 +137,7 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
         private sealed class Context(Cell<TMessage> cell, TimeProvider clock, int incarnation) : IActorContext<TMessage>, IDisposable
         {
             private readonly Lock _lock = new();
-            private readonly HashSet<ITimer> _timers = [];
+            private readonly HashSet<Scheduled> _timers = [];
             private bool _ended;
 
             public IActorRef<TMessage> Self => cell;
@@ -148,25 +148,34 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
 
             public IDisposable Schedule(TimeSpan due, TMessage message)
             {
-                // The callback needs the timer itself, which exists only after it was made: it starts stopped.
-                ITimer? timer = null;
-                timer = clock.CreateTimer(_ => Fire(timer!, message), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-                lock (_lock)
-                    _timers.Add(timer);
-                timer.Change(due, Timeout.InfiniteTimeSpan);
-                return timer;
-            }
-
-            private void Fire(ITimer timer, TMessage message)
-            {
+                var scheduled = new Scheduled(this);
+                // Made stopped: the callback needs to find it in the set.
+                var timer = clock.CreateTimer(_ => Fire(scheduled, message), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                scheduled.Timer = timer;
                 lock (_lock)
                 {
-                    if (_ended)
-                        return;
-                    _timers.Remove(timer);
+                    if (!_ended)
+                        _timers.Add(scheduled);
                 }
-                timer.Dispose();
+                timer.Change(due, Timeout.InfiniteTimeSpan);
+                return scheduled;
+            }
+
+            private void Fire(Scheduled scheduled, TMessage message)
+            {
+                // One that was disposed of in between, or whose actor has ended, does not fire.
+                if (!Forget(scheduled))
+                    return;
                 cell.Post(message);
+            }
+
+            private bool Forget(Scheduled scheduled)
+            {
+                bool isKnown;
+                lock (_lock)
+                    isKnown = _timers.Remove(scheduled);
+                scheduled.Timer?.Dispose();
+                return isKnown;
             }
 
             public void Dispose()
@@ -174,10 +183,18 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
                 lock (_lock)
                 {
                     _ended = true;
-                    foreach (var timer in _timers)
-                        timer.Dispose();
+                    foreach (var scheduled in _timers)
+                        scheduled.Timer?.Dispose();
                     _timers.Clear();
                 }
+            }
+
+            /// <summary>A timer of the actor's: whoever disposes of it lets the actor forget it, too.</summary>
+            private sealed class Scheduled(Context context) : IDisposable
+            {
+                public ITimer? Timer { get; set; }
+
+                public void Dispose() => context.Forget(this);
             }
         }
     }

@@ -65,7 +65,11 @@ public sealed record RecordOrigin(string File, long Line, ReadOnlyMemory<byte> R
         _hashOfCut = hashOfCut;
 
     /// <summary>Hash of all the bytes.</summary>
-    public string RawHash => _hashOfCut ?? ContentHash.Of(Raw.Span);
+    public string RawHash
+    {
+        get => _hashOfCut ?? ContentHash.Of(Raw.Span);
+        init => _hashOfCut = value;
+    }
 
     public static RecordOrigin Of(string file, long line, ReadOnlySpan<byte> raw) =>
         new(file, line, raw[..Math.Min(raw.Length, RawLimit)].ToArray(), raw.Length, raw.Length > RawLimit ? ContentHash.Of(raw) : null);

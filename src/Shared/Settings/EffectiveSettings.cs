@@ -10,13 +10,16 @@ public sealed class EffectiveSettings
 {
     private const string HandedOn = "akka";
 
+    // Before what is made of it. Merging changes neither side, so one serves all.
+    private static readonly HoconDocument ReferenceDocument = LoadReference();
+
     private readonly HoconObject _values;
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);
 
     private EffectiveSettings(HoconObject values) => _values = values;
 
     /// <summary>Every setting that there is, with its default.</summary>
-    public static HoconObject Reference { get; } = LoadReference();
+    public static HoconObject Reference { get; } = ReferenceDocument.Resolve();
 
     /// <summary>Puts the layers together.</summary>
     /// <param name="file">a HOCON file; null: none</param>
@@ -36,7 +39,7 @@ public sealed class EffectiveSettings
         layers.Add(HoconDocument.FromEnvironment(Reference, environment));
         layers.AddRange(assignments.Select(assignment => HoconDocument.FromAssignment(assignment)));
         layers.AddRange(flags.Select(flag => HoconDocument.FromPlainText(flag.Key, flag.Value, flag.Flag)));
-        var merged = layers.Aggregate(ReferenceDocument(), (below, layer) => layer.WithFallback(below));
+        var merged = layers.Aggregate(ReferenceDocument, (below, layer) => layer.WithFallback(below));
         var values = merged.Resolve();
         foreach (var (path, value) in values.Paths())
             Check(path, value);
@@ -167,9 +170,7 @@ public sealed class EffectiveSettings
         return row[^1];
     }
 
-    private static HoconObject LoadReference() => ReferenceDocument().Resolve();
-
-    private static HoconDocument ReferenceDocument()
+    private static HoconDocument LoadReference()
     {
         using var stream = typeof(EffectiveSettings).Assembly.GetManifestResourceStream("reference.conf")!;
         using var memory = new MemoryStream();

@@ -93,7 +93,7 @@ public sealed class EndlessStreamTests(SimulatedStream stream) : IClassFixture<S
     {
         var options = SimulatedStream.Options(Refresh, seed % 2 == 0 ? "reference.mix = 0.6" : "reference.mix = 1", $"selection.selectors = {1 + seed % 3}");
         var random = new StableRandom(seed, 0x4EFE);
-        var whole = SimulatedRun.Whole(stream, options, seed);
+        var whole = RunTrace.Whole(stream, options, seed);
         whole.AssertEachPositionOnce();
         var output = stream.NewOutput();
         using (var killed = new SimulatedRun(stream, options, seed + 500, output))

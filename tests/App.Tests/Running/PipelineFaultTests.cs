@@ -36,7 +36,7 @@ public sealed class PipelineFaultTests(SimulatedStream stream) : IClassFixture<S
     {
         var poison = Undisturbed.Of(stream).Trained[20];
         var tried = 0;
-        SimulatedRun.Whole(stream, SimulatedStream.Options($"slots.max-attempts = {attempts}"), seed: 1, links => links.FailingOn(pool =>
+        RunTrace.Whole(stream, SimulatedStream.Options($"slots.max-attempts = {attempts}"), seed: 1, links => links.FailingOn(pool =>
         {
             tried += pool.Position == poison ? 1 : 0;
             return pool.Position == poison;
@@ -50,7 +50,7 @@ public sealed class PipelineFaultTests(SimulatedStream stream) : IClassFixture<S
     {
         var random = new StableRandom(seed, 0xFA11);
         var failed = 0;
-        var trace = SimulatedRun.Whole(stream, SimulatedStream.Options($"selection.selectors = {1 + seed % 3}", Patient), seed, links => links.FailingOn(_ =>
+        var trace = RunTrace.Whole(stream, SimulatedStream.Options($"selection.selectors = {1 + seed % 3}", Patient), seed, links => links.FailingOn(_ =>
         {
             var fails = random.Below(12) == 0;
             failed += fails ? 1 : 0;
@@ -108,7 +108,7 @@ public sealed class PipelineFaultTests(SimulatedStream stream) : IClassFixture<S
 
     [Fact]
     public void What_arrives_twice_is_trained_on_once() =>
-        SimulatedRun.Whole(stream, SimulatedStream.Options("selection.selectors = 2"), seed: 1, Faults.Doubling).AssertSame(Undisturbed.Of(stream));
+        RunTrace.Whole(stream, SimulatedStream.Options("selection.selectors = 2"), seed: 1, Faults.Doubling).AssertSame(Undisturbed.Of(stream));
 
     [Fact]
     public void A_block_whose_selectors_are_lost_each_time_dies_and_the_stream_goes_on()

@@ -20,7 +20,7 @@ public sealed class PipelineScheduleTests(SimulatedStream stream) : IClassFixtur
     [MemberData(nameof(Seeds))]
     public void In_turns_the_result_is_the_same_bits_whatever_the_schedule_and_the_number_of_selectors(int seed)
     {
-        var trace = SimulatedRun.Whole(stream, SimulatedStream.Options($"selection.selectors = {1 + seed % 3}"), seed);
+        var trace = RunTrace.Whole(stream, SimulatedStream.Options($"selection.selectors = {1 + seed % 3}"), seed);
         trace.AssertEachPositionOnce();
         Assert.All(trace.Lags, lag => Assert.Equal(0, lag));
         trace.AssertSame(Undisturbed.Of(stream));
@@ -31,9 +31,9 @@ public sealed class PipelineScheduleTests(SimulatedStream stream) : IClassFixtur
     public void That_holds_for_every_method(SelectionMethod method)
     {
         var name = $"selection.method = {method.Name()}";
-        var first = SimulatedRun.Whole(stream, SimulatedStream.Options(name), seed: 1);
+        var first = RunTrace.Whole(stream, SimulatedStream.Options(name), seed: 1);
         first.AssertEachPositionOnce();
-        SimulatedRun.Whole(stream, SimulatedStream.Options(name, "selection.selectors = 3"), seed: 2).AssertSame(first);
+        RunTrace.Whole(stream, SimulatedStream.Options(name, "selection.selectors = 3"), seed: 2).AssertSame(first);
     }
 
     [Theory]
@@ -74,7 +74,7 @@ public sealed class PipelineScheduleTests(SimulatedStream stream) : IClassFixtur
     public void Selectors_use_the_staleness_that_they_are_allowed(int staleness)
     {
         var options = SimulatedStream.Options($"slots.max-staleness = {staleness}", "selection.selectors = 3");
-        Assert.Contains(Enumerable.Range(1, 5), seed => SimulatedRun.Whole(stream, options, seed).Lags.Max() == staleness);
+        Assert.Contains(Enumerable.Range(1, 5), seed => RunTrace.Whole(stream, options, seed).Lags.Max() == staleness);
     }
 
     [Fact]

@@ -13,7 +13,7 @@ namespace MassDpo.App.Tests.Running;
 /// What the simulated runs of one test class share: a policy of a few thousand parameters, and a file of 50 lines of which 45 can be trained on. Pools have
 /// up to 20 candidates, some twice and some unknown.
 /// </summary>
-public sealed class SimulatedStream : IDisposable
+public sealed class SimulatedStream : ISimulatedStream, IDisposable
 {
     public const int Lines = 50;
     public const int Bad = 5;

@@ -7,5 +7,5 @@ internal static class Undisturbed
 {
     private static readonly ConditionalWeakTable<SimulatedStream, RunTrace> Made = [];
 
-    public static RunTrace Of(SimulatedStream stream) => Made.GetValue(stream, s => SimulatedRun.Whole(s, SimulatedStream.Options(), seed: 0));
+    public static RunTrace Of(SimulatedStream stream) => Made.GetValue(stream, s => RunTrace.Whole(s, SimulatedStream.Options(), seed: 0));
 }

@@ -126,7 +126,7 @@ public sealed class CheckpointsVerbTests(SimulatedStream stream) : IClassFixture
     {
         var output = await Run("--set", $"logs.segment={segmentBytes}");
         var (whole, policy) = (RunTrace.Of(output), WeightsIn(Path.Combine(output, "policy")));
-        var events = RunTrace.ReadLog(output, "selections.jsonl");
+        var events = LogText.Read(output, "selections.jsonl");
         var said = (await Called.Well("checkpoints", "rollback", output, "3")).Out;
         Assert.Contains("stands at v000000000003-", said);
         Assert.NotEqual(policy, WeightsIn(Path.Combine(output, "policy")));
@@ -136,8 +136,8 @@ public sealed class CheckpointsVerbTests(SimulatedStream stream) : IClassFixture
         // What is kept is all that came after.
         var kept = Assert.Single(Directory.EnumerateDirectories(Path.Combine(output, "rolled-back")));
         Assert.Contains(kept, said);
-        Assert.Equal(events, RunTrace.ReadLog(output, "selections.jsonl") + RunTrace.ReadLog(kept, "selections.jsonl"));
-        Assert.Equal(whole.Updates, back.Updates + RunTrace.ReadLog(kept, "updates.jsonl"));
+        Assert.Equal(events, LogText.Read(output, "selections.jsonl") + LogText.Read(kept, "selections.jsonl"));
+        Assert.Equal(whole.Updates, back.Updates + LogText.Read(kept, "updates.jsonl"));
         Assert.Single(Directory.EnumerateDirectories(kept), folder => Path.GetFileName(folder).StartsWith("v000000000006-", StringComparison.Ordinal));
         // The policy, the logs and the checkpoint agree, now and after going on.
         Assert.Contains("bit for bit the one", (await Called.Well("replay", output, "--output", stream.NewOutput())).Out);

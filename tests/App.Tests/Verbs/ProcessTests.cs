@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using MassDpo.App.Evaluation;
 using MassDpo.App.Tests.Running;
+using MassDpo.TestKit;
 
 namespace MassDpo.App.Tests.Verbs;
 
@@ -28,6 +29,10 @@ public sealed class ProcessTests(SimulatedStream stream) : IClassFixture<Simulat
         var wrong = await ProgramProcess.Run(ProgramProcess.MassDpo, words, ("MASSDPO__EVAL__BATCH", "none"));
         Assert.Equal(2, wrong.ExitCode);
         Assert.Contains("environment variable MASSDPO__EVAL__BATCH: eval.batch: ", wrong.Error);
+        using var folder = new TempFolder();
+        var file = folder.Write("mine.conf", "eval.batch = wrong-in-file");
+        Assert.Contains($"{file}:1:", (await Run([.. words, "--config", file])).Error);
+        Assert.Equal(wrong.Error, (await ProgramProcess.Run(ProgramProcess.MassDpo, [.. words, "--config", file], ("MASSDPO__EVAL__BATCH", "none"))).Error);
         var over = await ProgramProcess.Run(ProgramProcess.MassDpo, [.. words, "--set", "eval.batch=1", "--threads", "none"], ("MASSDPO__EVAL__BATCH", "none"));
         Assert.Contains("--threads: runtime.threads: ", over.Error);
     }

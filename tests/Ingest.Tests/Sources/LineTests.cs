@@ -1,5 +1,10 @@
 using System.Text;
+using MassDpo.Ingest.Records;
 using MassDpo.Ingest.Sources;
+using MassDpo.Policy.Encoding;
+using MassDpo.Policy.Tokenizers;
+using MassDpo.PolicyKit;
+using MassDpo.Shared.Contracts;
 using MassDpo.TestKit;
 
 namespace MassDpo.Ingest.Tests.Sources;
@@ -118,6 +123,50 @@ public sealed class LineTests
         Assert.Equal(256 << 20, Read.Of(entries.Current).Oversize);
         Assert.True(await entries.MoveNextAsync());
         Assert.Equal("next", Read.Of(entries.Current).Text);
+    }
+
+    [Theory]
+    [InlineData("none")]
+    [InlineData("all")]
+    [InlineData("2")]
+    public async Task A_record_of_10_MB_over_the_limit_is_refused_with_its_hash_and_never_held_whole(string order)
+    {
+        const int length = 10_000_000;
+        using var folder = new TempFolder();
+        var record = Encoding.UTF8.GetBytes($$"""{"prompt":"p","chosen":"{{new string('x', length - 45)}}","rejected":["y"]}""");
+        record[^1] = (byte)'\r';
+        var file = Reading.WriteBytes(folder, "a.jsonl", [.. record, .. "\r\n{}\n"u8]);
+        await using var source = new FileSource([file], Reading.InOrder with { MaxRecordBytes = 1 << 20, Order = ShuffleOrder.Parse(order) });
+        await using var entries = source.ReadAsync(new(source.Name, 0, 0), default).GetAsyncEnumerator();
+        var validator = new RecordValidator(new RecordEncoder(WordLevelTokenizer.Create(["a"], splitsAtWhitespace: true), MadePolicy.Config()), Duplicates.Drop, 1 << 20);
+        var letters = new List<DeadLetter>();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        while (await entries.MoveNextAsync())
+            if (entries.Current is SourceEntry.Bytes entry)
+                letters.Add(validator.Validate(entry).Dead!);
+        // The reader's buffer grows to the limit by doubling.
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 3 << 20);
+        var letter = Assert.Single(letters, letter => letter.Code == DeadLetterCodes.TooLarge);
+        Assert.Equal((record.Length, ContentHash.Of(record)), (letter.Origin.RawLength, letter.Origin.RawHash));
+        Assert.Equal(record[..4096], letter.Origin.Raw.ToArray());
+    }
+
+    [Fact]
+    public async Task A_record_of_10_MB_within_the_limit_is_held_by_the_readers_buffer_alone()
+    {
+        const int length = 10_000_000;
+        using var folder = new TempFolder();
+        var file = Reading.WriteBytes(folder, "a.jsonl", [.. Enumerable.Repeat((byte)'x', length), (byte)'\n', .. Enumerable.Repeat((byte)'y', length), (byte)'\n']);
+        await using var source = new FileSource([file], Reading.InOrder with { MaxRecordBytes = 12_000_000 });
+        await using var entries = source.ReadAsync(new(source.Name, 0, 0), default).GetAsyncEnumerator();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.True(await entries.MoveNextAsync());
+        // Buffers of 2^17 … 2^23 on the way, and one of the limit.
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, length, (1 << 24) + 12_100_000);
+        before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.True(await entries.MoveNextAsync());
+        Assert.Equal(length, Assert.IsType<SourceEntry.Bytes>(entries.Current).Json.Length);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10_000);
     }
 
     private static string Of(char letter, int length) => new(letter, length);

@@ -296,6 +296,16 @@ public sealed class BpeTokenizerTests
     }
 
     [Fact]
+    public void A_name_that_is_no_valid_unicode_is_refused()
+    {
+        using var folder = new TempFolder();
+        var whole = BpeTrainer.Train(["the cat sat on the cat"], 260).ToJson().ToJsonString();
+        folder.Write("tokenizer.json", whole.Replace("\"type_id\"", "\"typ\\udc00e_id\""));
+        var e = Assert.Throws<PolicyFormatException>(() => TokenizerFile.Load(folder["tokenizer.json"]));
+        Assert.Contains(folder["tokenizer.json"], e.Message);
+    }
+
+    [Fact]
     public void Whatever_is_done_to_a_file_it_is_read_or_refused()
     {
         using var folder = new TempFolder();

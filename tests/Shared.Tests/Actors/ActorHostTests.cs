@@ -237,6 +237,36 @@ public sealed class ActorHostTests
         Assert.NotEqual(Schedule(7), Schedule(8));
     }
 
+    [Fact]
+    public void An_actor_holds_on_to_no_timer_that_was_disposed_of()
+    {
+        var host = new SimulatedHost(1);
+        var scheduled = new List<WeakReference>();
+        var actor = host.Spawn<object>("timers", context => new Disposing(context, scheduled));
+        actor.Post(this);
+        host.RunUntil(() => scheduled.Count == 100);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        GC.Collect();
+        // The last may still be in a register.
+        Assert.InRange(scheduled.Count(message => message.IsAlive), 0, 1);
+        host.Stop();
+    }
+
+    private sealed class Disposing(IActorContext<object> context, List<WeakReference> scheduled) : Actor<object>
+    {
+        public override ValueTask ReceiveAsync(object message, CancellationToken cancellation)
+        {
+            for (var i = 0; i < 100; i++)
+            {
+                var later = new object();
+                scheduled.Add(new WeakReference(later));
+                context.Schedule(TimeSpan.FromHours(1), later).Dispose();
+            }
+            return ValueTask.CompletedTask;
+        }
+    }
+
     private sealed class Scripted(Func<int, Task> receive, Action? stop = null) : Actor<int>
     {
         public override async ValueTask ReceiveAsync(int message, CancellationToken cancellation) => await receive(message);

@@ -1,0 +1,23 @@
+using MassDpo.Endurance.Bench;
+
+var count = args.Length > 1 ? int.Parse(args[1]) : (int?)null;
+var first = args.Length > 2 && int.TryParse(args[2], out var number) ? number : 0;
+return args.FirstOrDefault() switch
+{
+    "schedules" => ScheduleCount.Run(first, count ?? 10_000) ? 0 : 1,
+    "mutants" => MutantCount.Run(count ?? 1_000_000, args.Length > 2 ? first : 100_000) ? 0 : 1,
+    "memory" => Memory(count ?? 1_000_000, args.Length > 2 ? args[2] : "mass"),
+    _ => Usage(),
+};
+
+static int Usage()
+{
+    Console.Error.WriteLine("schedules [count [first seed]] | mutants [records [others]] | memory [records [method]]");
+    return 2;
+}
+
+static int Memory(int records, string method)
+{
+    using var run = new MemoryRun(records, method);
+    return run.Run() ? 0 : 1;
+}
