@@ -1,3 +1,4 @@
+using System.Text.Json;
 using MassDpo.App.Running;
 using MassDpo.Audit.Logs;
 using MassDpo.Ingest.Records;
@@ -22,7 +23,7 @@ internal static class RunChecks
         Sightings sightings)
     {
         var (updates, events) = (ReadLog(schedule, () => RunLog.Updates(Path.Combine(output, "updates.jsonl"))), ReadLog(schedule, () => RunLog.Events(Path.Combine(output, "selections.jsonl"))));
-        var dead = DeadLetters.Read(output);
+        var dead = ReadLog(schedule, () => DeadLetters.Read(output));
         CheckSettled();
         CheckDeaths();
         CheckLogs();
@@ -141,7 +142,7 @@ internal static class RunChecks
         {
             return [.. read()];
         }
-        catch (LogFormatException e)
+        catch (Exception e) when (e is LogFormatException or JsonException)
         {
             throw new ScheduleViolationException(Invariants.LogsAgree, schedule.Seed, e.Message, e);
         }
