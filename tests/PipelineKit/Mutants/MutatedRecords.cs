@@ -83,7 +83,8 @@ internal sealed class MutatedRecords : MutatedInput
             foreach (var range in text.AsSpan().Split((byte)'\n'))
             {
                 var line = text.AsSpan(range);
-                if (!line.Trim(" \t\r\f\v"u8).IsEmpty)
+                // Nobody looks whether a line that is too long is white space to its end.
+                if (!line.Trim(" \t\r\f\v"u8).IsEmpty || (line.EndsWith("\r"u8) ? line.Length - 1 : line.Length) > MaxRecordBytes)
                     lines.Add(line.ToArray());
             }
         }
@@ -99,6 +100,8 @@ internal sealed class MutatedRecords : MutatedInput
         {
             if (entries.Current is SourceEntry.PassEnd)
                 continue;
+            if (number == lines.Count)
+                throw Defect(number, "more entries than lines", ((SourceEntry.Bytes)entries.Current).Json.Span);
             verdict(ReadOne(number, entries.Current, lines[number], validator, vocabulary));
             number++;
         }

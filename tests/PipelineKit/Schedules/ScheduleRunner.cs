@@ -149,7 +149,7 @@ public sealed class ScheduleRunner : IDisposable
         }
     }
 
-    // More than ten times what the longest of 10,000 schedules took.
+    // More than four times what the longest of 10,000 schedules took.
     private static long Bound(PipelineSchedule schedule) => 200L * (10 + schedule.Lines.Count * schedule.Passes);
 
     private void Saw(PipelineSchedule schedule)
