@@ -3,6 +3,8 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
+using MassDpo.PipelineKit;
+using MassDpo.Shared.Files;
 using MassDpo.TestKit;
 
 namespace MassDpo.Endurance.Bench;
@@ -29,7 +31,7 @@ internal sealed class MemoryRun(int records, string method) : IDisposable
         var passes = (int)(1.01 * records / lines) + 2;
         string[] run = ["run", "--data", data, "--policy", _folder["policy"], "--output", _folder["out"], "--set", $"ingest.passes={passes}", "--set", "ingest.shuffle=all",
             "--set", "ingest.max-record-bytes=64 KiB", "--set", $"selection.method={method}", "--set", "selection.selectors=1", "--set", "selection.reference-cache=1 MiB",
-            "--set", "learner.batch=128", "--set", "slots.max-staleness=1", "--set", "learner.learning-rate=1e-3", "--set", "checkpoint.updates=200", "--set", "runtime.progress=60s"];
+            "--set", "learner.batch=128", "--set", "slots.max-staleness=1", "--set", "learner.learning-rate=1e-3", "--set", "checkpoint.updates=200", "--set", "logs.segment=64 MiB", "--set", "logs.keep=2", "--set", "runtime.progress=60s"];
         using var process = Start(run);
         var watch = Stopwatch.StartNew();
         var tenth = WaitFor(process, records / 10);
@@ -78,9 +80,11 @@ internal sealed class MemoryRun(int records, string method) : IDisposable
     // Records of the last whole line of metrics.jsonl.
     private long Progress()
     {
-        var path = _folder["out", "metrics.jsonl"];
-        if (!File.Exists(path))
+        var log = _folder["out", "metrics.jsonl"];
+        var segments = LogSegments.In(PhysicalFiles.Instance, log);
+        if (segments.Count == 0)
             return 0;
+        var path = LogSegments.PathOf(log, segments[^1]);
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         stream.Seek(-Math.Min(stream.Length, 8192), SeekOrigin.End);
         using var reader = new StreamReader(stream);
