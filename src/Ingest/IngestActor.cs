@@ -31,8 +31,8 @@ public abstract record IngestMessage
 public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSource source, RecordValidator validator, IControlLink control,
     IPoolsLink pools, IngestOptions options) : Actor<IngestMessage>
 {
-    // Entries read in one go, so that notices get their turn.
-    private const int Turn = 64;
+    // Entries read in one go: what the learner tells meanwhile has to wait.
+    private const int Turn = 32;
 
     private readonly Queue<CandidatePool> _inHand = new();
     private readonly SortedDictionary<long, PoolBlock> _granted = [];
@@ -79,9 +79,11 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
                 break;
             case IngestMessage.ReadOn:
                 _readOnPosted = false;
-                break;
+                await ReadAsync(cancellation);
+                return;
         }
-        await ReadAsync(cancellation);
+        // After the notices that are here already: a selector may wait for what they grant.
+        PostReadOn();
     }
 
     public override async ValueTask StopAsync()

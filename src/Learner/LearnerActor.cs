@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json.Nodes;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Learner.Metrics;
@@ -75,6 +76,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     private readonly List<string> _notes = [];
     private readonly SortedDictionary<long, long> _lags = [];
     private readonly MetricsWindow _window = new(options.MetricsWindow);
+    // The events of a batch go to their log in one piece.
+    private readonly ArrayBufferWriter<byte> _lines = new();
     private readonly LogSet _logs = new(parts.Directory, options.Logs);
     private readonly Dictionary<long, DeadLetter> _diedInSlot = [];
     private PolicyTrainer? _trainer;
@@ -294,6 +297,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         parts.Snapshots.Publish(snapshot);
         _authority!.Announce(new BatchClosed(_epoch, _version));
         Grant();
+        // First of all: the next events tell it, and a selector that comes to them before would compute it itself.
+        _publishedHash = lease!.Hash;
         var selections = batch.Selections.ToArray();
         for (var i = 0; i < selections.Length; i++)
             if (_diedInSlot.Remove(batch.FirstSlot + i, out var letter))
@@ -310,7 +315,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         {
             if (selection is null)
                 continue;
-            _logs.Append(parts.Directory.Selections, selection.Line.Bytes.Span);
+            _lines.Write(selection.Line.Bytes.Span);
             _settled.Add(selection.Pool.Position);
             if (selection.Measures is { } measures)
                 _window.Add(measures);
@@ -323,6 +328,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
                 Unknown = _counts.Unknown + selection.Pool.UnknownItems,
             };
         }
+        _logs.Append(parts.Directory.Selections, _lines.WrittenSpan);
+        _lines.ResetWrittenCount();
         var entry = new UpdateEntry(_version, batch.FirstSlot, [.. selections.Select(s => s?.Pool.Position)], [.. selections.Select(s => s?.Line.Hash)],
             batch.BlockCounts, update.Loss, update.LearningRate, refreshed ? _trainer.Reference.Hash : null);
         _logs.Append(parts.Directory.Updates, entry.ToLine());
@@ -331,7 +338,6 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _counts = _counts with { Seconds = _counts.Seconds + took };
         var metrics = new MetricsEntry(_version, _counts.Applied, update, _window.Means, took > 0 ? entry.Applied / took : 0, lag);
         _logs.Append(parts.Directory.Metrics, metrics.ToLine());
-        _publishedHash = lease!.Hash;
         foreach (var selection in selections)
             if (selection is not null)
                 parts.Tap(selection.Event);

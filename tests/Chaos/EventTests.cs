@@ -29,7 +29,7 @@ public sealed class EventTests(ChaosRuns runs) : IClassFixture<ChaosRuns>
 
     [Theory]
     [InlineData("selections*", 1)]
-    [InlineData("selections*", 123)]
+    [InlineData("selections*", 13)]
     [InlineData("updates*", 11)]
     [InlineData("metrics*", 24)]
     [InlineData("dead-letters*", 3)]

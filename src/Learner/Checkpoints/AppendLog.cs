@@ -33,8 +33,11 @@ public sealed class AppendLog : IDisposable
 
     public LogMark Mark => new(_file.Length, ContentHash.Current(_hash));
 
+    /// <summary>Appends one line or several.</summary>
     public void Append(ReadOnlySpan<byte> line)
     {
+        if (line.IsEmpty)
+            return;
         _file.Append(line);
         _hash.AppendData(line);
     }

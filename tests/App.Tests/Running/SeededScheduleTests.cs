@@ -60,7 +60,7 @@ public sealed class SeededScheduleTests
         { nameof(PlantedDefects.ChoosingByWhoChooses), Invariants.SameBits },
         { nameof(PlantedDefects.TrainingOnOtherPicks), Invariants.Replays },
         { nameof(PlantedDefects.HoldingOnToVersions), Invariants.NothingLeft },
-        { nameof(PlantedDefects.NotCutting), Invariants.LogsAgree },
+        { nameof(PlantedDefects.NotCutting), Invariants.SettledOnce },
     };
 
     [Theory]
