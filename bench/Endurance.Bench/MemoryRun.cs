@@ -80,11 +80,10 @@ internal sealed class MemoryRun(int records, string method) : IDisposable
     // Records of the last whole line of metrics.jsonl.
     private long Progress()
     {
-        var log = _folder["out", "metrics.jsonl"];
-        var segments = LogSegments.In(PhysicalFiles.Instance, log);
+        var segments = LogSegments.PathsOf(PhysicalFiles.Instance, _folder["out", "metrics.jsonl"]);
         if (segments.Count == 0)
             return 0;
-        var path = LogSegments.PathOf(log, segments[^1]);
+        var path = segments[^1];
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         stream.Seek(-Math.Min(stream.Length, 8192), SeekOrigin.End);
         using var reader = new StreamReader(stream);

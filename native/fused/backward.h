@@ -39,26 +39,6 @@ void normalise_back(int64_t rows, int64_t d, const float* x, const float* weight
   }
 }
 
-// Back through rotate: the turn the other way, then the same scale.
-void rotate_back(int64_t rows, int64_t heads, int64_t s, int64_t stride, const float* cos, const float* sin, const int32_t* position, const int64_t* of_row,
-                 float scale, float* x) {
-  const int64_t half = s / 2;
-  for (int64_t row = 0; row < rows; ++row, x += stride) {
-    const int64_t at = position[of_row ? of_row[row] : row];
-    const float* const c = cos + at * half;
-    const float* const n = sin + at * half;
-    for (int64_t head = 0; head < heads; ++head) {
-      float* const first = x + head * s;
-      float* const second = first + half;
-      for (int64_t i = 0; i < half; ++i) {
-        const float p = first[i], q = second[i];
-        first[i] = (p * c[i] + q * n[i]) * scale;
-        second[i] = (q * c[i] - p * n[i]) * scale;
-      }
-    }
-  }
-}
-
 // Back through gate: what it gave [rows, I], and the gradient of what it was given [rows, 2·I] from that of what it gave [rows, I].
 void gate_back(int64_t rows, int64_t inner, const float* x, const float* dy, float* y, float* dx) {
   for (int64_t row = 0; row < rows; ++row, x += 2 * inner, dx += 2 * inner, y += inner, dy += inner)
@@ -224,14 +204,14 @@ void mdt::fused::MDT_NAME(learn)(const model& m, const batch& b, int64_t count, 
     const float* x = own.x;
     normalise(rows, d, x, l.attention_norm, dims.epsilon, s.normed);
     multiply<into>(rows, s.normed, d, l.keys_values, own.kv, 2 * kv);
-    rotate(rows, dims.kv_heads, dims.head_size, 2 * kv, b.cos, b.sin, b.row_position, nullptr, 1.0f, own.kv);
+    rotate<false>(rows, dims.kv_heads, dims.head_size, 2 * kv, b.cos, b.sin, b.row_position, nullptr, 1.0f, own.kv);
     if (is_last) {
       for (int64_t place = 0; place < places; ++place) copy(x + b.place_row[place] * d, d, t.at_places + place * d);
       x = t.at_places;
       normalise(places, d, x, l.attention_norm, dims.epsilon, s.normed);
     }
     multiply<into>(queries, s.normed, d, l.queries, own.q, width);
-    rotate(queries, dims.heads, dims.head_size, width, b.cos, b.sin, b.row_position, is_last ? b.place_row : nullptr, scale, own.q);
+    rotate<false>(queries, dims.heads, dims.head_size, width, b.cos, b.sin, b.row_position, is_last ? b.place_row : nullptr, scale, own.q);
     for (int64_t n = 0; n < count; ++n) {
       const record& r = b.records[n];
       const int64_t at = is_last ? r.first_place : r.first_row;
@@ -295,8 +275,8 @@ void mdt::fused::MDT_NAME(unlearn)(const model& m, const back_layer* back, const
       attend_back(dims, b, r, is_last ? r.prompt - 1 : 0, own.q + at * width, own.kv + r.first_row * 2 * kv, own.attended + at * width,
                   w.dattended + at * width, w, w.dq + at * width, w.dkv + r.first_row * 2 * kv);
     }
-    rotate_back(queries, dims.heads, s, width, b.cos, b.sin, b.row_position, is_last ? b.place_row : nullptr, scale, w.dq);
-    rotate_back(rows, dims.kv_heads, s, 2 * kv, b.cos, b.sin, b.row_position, nullptr, 1.0f, w.dkv);
+    rotate<true>(queries, dims.heads, s, width, b.cos, b.sin, b.row_position, is_last ? b.place_row : nullptr, scale, w.dq);
+    rotate<true>(rows, dims.kv_heads, s, 2 * kv, b.cos, b.sin, b.row_position, nullptr, 1.0f, w.dkv);
     normalise(rows, d, own.x, l.attention_norm, dims.epsilon, w.normed);
     accumulate(rows, kv, d, w.dkv, 2 * kv, w.normed, d, into_layer.key, d);
     accumulate(rows, kv, d, w.dkv + kv, 2 * kv, w.normed, d, into_layer.value, d);

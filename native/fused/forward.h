@@ -166,7 +166,8 @@ void normalise(int64_t rows, int64_t d, const float* x, const float* weight, flo
   }
 }
 
-// Turns pairs (i, i + s/2) of every head by its row's position, then multiplies by scale.
+// Turns pairs (i, i + s/2) of every head by its row's position, then multiplies by scale. Back: the turn the other way, which is how gradients pass.
+template <bool back>
 void rotate(int64_t rows, int64_t heads, int64_t s, int64_t stride, const float* cos, const float* sin, const int32_t* position, const int64_t* of_row,
             float scale, float* x) {
   const int64_t half = s / 2;
@@ -178,9 +179,9 @@ void rotate(int64_t rows, int64_t heads, int64_t s, int64_t stride, const float*
       float* const first = x + head * s;
       float* const second = first + half;
       for (int64_t i = 0; i < half; ++i) {
-        const float p = first[i], q = second[i];
-        first[i] = (p * c[i] - q * n[i]) * scale;
-        second[i] = (q * c[i] + p * n[i]) * scale;
+        const float p = first[i], q = second[i], turn = back ? -n[i] : n[i];
+        first[i] = (p * c[i] - q * turn) * scale;
+        second[i] = (q * c[i] + p * turn) * scale;
       }
     }
   }
@@ -323,7 +324,7 @@ void hidden(const model& m, const batch& b, const record* records, int64_t count
     const bool is_last = i == dims.layers - 1;
     normalise(rows, d, x, l.attention_norm, dims.epsilon, w.normed);
     multiply<into>(rows, w.normed, d, l.keys_values, w.kv, 2 * kv);
-    rotate(rows, dims.kv_heads, s, 2 * kv, b.cos, b.sin, position, nullptr, 1.0f, w.kv);
+    rotate<false>(rows, dims.kv_heads, s, 2 * kv, b.cos, b.sin, position, nullptr, 1.0f, w.kv);
     if (is_last) {
       // Nothing but its places is asked of the last layer.
       for (int64_t place = 0; place < places; ++place)
@@ -333,8 +334,8 @@ void hidden(const model& m, const batch& b, const record* records, int64_t count
     }
     const int64_t queries = is_last ? places : rows;
     multiply<into>(queries, w.normed, d, l.queries, w.q, width);
-    if (is_last) rotate(places, dims.heads, s, width, b.cos, b.sin, b.row_position, b.place_row + first.first_place, scale, w.q);
-    else rotate(rows, dims.heads, s, width, b.cos, b.sin, position, nullptr, scale, w.q);
+    if (is_last) rotate<false>(places, dims.heads, s, width, b.cos, b.sin, b.row_position, b.place_row + first.first_place, scale, w.q);
+    else rotate<false>(rows, dims.heads, s, width, b.cos, b.sin, position, nullptr, scale, w.q);
     for (int64_t n = 0; n < count; ++n) {
       const record& r = records[n];
       const int64_t at = is_last ? r.first_place - first.first_place : r.first_row - first.first_row;

@@ -5,6 +5,7 @@ using MassDpo.Learner.Metrics;
 using MassDpo.Learner.Slots;
 using MassDpo.Learner.Training;
 using MassDpo.Policy;
+using MassDpo.Policy.Model;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
@@ -40,7 +41,7 @@ public sealed record LearnerParts(RunDirectory Directory, string PolicyDirectory
     ISnapshotsLink Snapshots, Action<SelectionEvent> Tap, Action<LearnerProgress> Progress, Action<LearnerOutcome> Ended)
 {
     /// <summary>Measures a version of the policy, for <c>evaluations.jsonl</c>; null: it is not measured.</summary>
-    public Func<ISnapshotTensors, JsonObject>? Evaluate { get; init; }
+    public Func<PolicyWeights, JsonObject>? Evaluate { get; init; }
 
     internal LearnerLives Lives { get; } = new();
 }
@@ -363,7 +364,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     // In the learner's own turn: what is evaluated is this version, wherever the run is interrupted, and the log has it once.
     private JsonObject Evaluate(SnapshotLease policy)
     {
-        var result = parts.Evaluate!(policy.Tensors);
+        var result = parts.Evaluate!((PolicyWeights)policy.Tensors);
         _logs.Append(parts.Directory.Evaluations, new EvaluationEntry(_version, _counts.Applied, policy.Hash, result).ToLine());
         // It is no part of what updates take.
         _updateEnded = context.Clock.GetTimestamp();

@@ -6,9 +6,6 @@ namespace MassDpo.PipelineKit;
 public static class LogText
 {
     /// <summary>All of its segments, in order.</summary>
-    public static string Read(string output, string name)
-    {
-        var log = Path.Combine(output, name);
-        return string.Concat(LogSegments.In(PhysicalFiles.Instance, log).Select(begin => File.ReadAllText(LogSegments.PathOf(log, begin))));
-    }
+    public static string Read(string output, string name) =>
+        string.Concat(LogSegments.PathsOf(PhysicalFiles.Instance, Path.Combine(output, name)).Select(File.ReadAllText));
 }

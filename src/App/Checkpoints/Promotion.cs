@@ -1,7 +1,3 @@
-using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using MassDpo.App.Evaluation;
 using MassDpo.App.Running;
 using MassDpo.Learner.Checkpoints;
@@ -34,8 +30,6 @@ internal sealed record PromotionResult(CheckpointName Checkpoint, IReadOnlyList<
 /// </summary>
 internal static class Promotion
 {
-    private static readonly JsonSerializerOptions Line = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <exception cref="InvalidDataException">no such checkpoint, or it is damaged</exception>
     public static async Task<PromotionResult> RunAsync(PromotionRequest request, TimeProvider clock, CancellationToken cancellation)
     {
@@ -46,8 +40,7 @@ internal static class Promotion
         var name = checkpoints.Find(request.Checkpoint);
         using var start = LoadedPolicy.Load(checkpoints.Inputs.Policy);
         using var checkpoint = checkpoints.Store.Load(name);
-        using var weights = start.Weights.Copy();
-        weights.CopyFrom(checkpoint.Weights);
+        using var weights = start.Weights.With(checkpoint.Weights);
         var (evaluation, current) = await MeasureAsync(request, start, weights, cancellation);
         List<string> refusals = [.. request.Gates.Select(gate => gate.Refuses(evaluation!.ToJson(), current?.ToJson())).OfType<string>()];
         if (refusals.Count == 0)
@@ -71,24 +64,20 @@ internal static class Promotion
         // By its own config and tokenizer: what is promoted now may come from another run.
         using var promoted = LoadedPolicy.Load(request.To);
         var same = await EvaluationData.LoadAsync(request.Evaluation, promoted.Encoder, request.Options, cancellation);
-        var comparable = same.Pools.Select(pool => (pool.Position, pool.Tokens.Candidates)).SequenceEqual(data.Pools.Select(pool => (pool.Position, pool.Tokens.Candidates)));
-        return (evaluation, Evaluator.Measure(promoted, promoted.Weights, same, comparable ? reference : null, request.Options));
+        return (evaluation, Evaluator.Measure(promoted, promoted.Weights, same, same.HasSameCandidatesAs(data) ? reference : null, request.Options));
     }
 
     private static void Note(PromotionRequest request, CheckpointName name, CheckpointState state, EvaluationResult? evaluation, TimeProvider clock)
     {
-        var line = new JsonObject
-        {
-            ["v"] = LogLine.Version,
-            ["time"] = clock.GetUtcNow().ToString("O"),
-            ["checkpoint"] = name.ToString(),
-            ["version"] = name.Version,
-            ["policy_hash"] = state.PolicyHash,
-            ["to"] = Path.GetFullPath(request.To),
-            ["evaluation"] = evaluation?.ToJson(),
-        };
-        using var log = PhysicalFiles.Instance.OpenAppend(Path.Combine(request.Run, "promotions.jsonl"));
-        log.Append(Encoding.UTF8.GetBytes(line.ToJsonString(Line) + "\n"));
+        var line = LogLine.Begin();
+        line.Json.WriteString("time"u8, clock.GetUtcNow().ToString("O"));
+        line.Json.WriteString("checkpoint"u8, name.ToString());
+        line.Json.WriteNumber("version"u8, name.Version);
+        line.Json.WriteString("policy_hash"u8, state.PolicyHash);
+        line.Json.WriteString("to"u8, Path.GetFullPath(request.To));
+        line.Node("evaluation", evaluation?.ToJson());
+        using var log = PhysicalFiles.Instance.OpenAppend(RunDirectory.PromotionsIn(request.Run));
+        log.Append(line.End());
         log.Sync();
     }
 }

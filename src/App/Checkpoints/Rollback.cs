@@ -46,7 +46,7 @@ internal static class Rollback
 
     private static string NewFolder(RunDirectory directory, CheckpointName newest)
     {
-        var all = Path.Combine(directory.Root, "rolled-back");
+        var all = directory.RolledBack;
         directory.Files.CreateFolder(all);
         directory.Files.SyncFolder(directory.Root);
         for (var number = 1; ; number++)
@@ -65,7 +65,7 @@ internal static class Rollback
     {
         foreach (var log in directory.Logs)
         {
-            foreach (var path in LogSegments.In(directory.Files, log).Select(begin => LogSegments.PathOf(log, begin)))
+            foreach (var path in LogSegments.PathsOf(directory.Files, log))
             {
                 var covered = state.Logs.GetValueOrDefault(Path.GetFileName(path))?.Length ?? 0;
                 using var source = directory.Files.OpenRead(path);
@@ -82,8 +82,7 @@ internal static class Rollback
     private static void WritePolicy(string start, RunDirectory directory, Checkpoint checkpoint)
     {
         using var policy = LoadedPolicy.Load(start);
-        using var weights = policy.Weights.Copy();
-        weights.CopyFrom(checkpoint.Weights);
+        using var weights = policy.Weights.With(checkpoint.Weights);
         PolicyDirectory.SaveLike(start, directory.Policy, directory.Files, weights);
     }
 }

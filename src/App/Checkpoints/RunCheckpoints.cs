@@ -70,8 +70,7 @@ internal sealed class RunCheckpoints
     private Dictionary<string, JsonObject> Evaluations()
     {
         var found = new Dictionary<string, JsonObject>(StringComparer.Ordinal);
-        var log = RunDirectory.EvaluationsIn(_run);
-        foreach (var path in LogSegments.In(PhysicalFiles.Instance, log).Select(begin => LogSegments.PathOf(log, begin)))
+        foreach (var path in LogSegments.PathsOf(PhysicalFiles.Instance, RunDirectory.EvaluationsIn(_run)))
         {
             foreach (var line in File.ReadLines(path))
             {

@@ -32,6 +32,10 @@ public sealed class EvaluationData
     /// <summary>Records that cannot be scored, with the reason.</summary>
     public IReadOnlyList<DeadLetter> Skipped { get; }
 
+    /// <summary>Whether the same candidates of the same records were loaded, so that log-probabilities under two policies belong to each other.</summary>
+    public bool HasSameCandidatesAs(EvaluationData other) =>
+        Pools.Select(pool => (pool.Position, pool.Record.Candidates.Count)).SequenceEqual(other.Pools.Select(pool => (pool.Position, pool.Record.Candidates.Count)));
+
     /// <summary>Loads what <c>--eval</c> names.</summary>
     /// <exception cref="InvalidDataException">no record of it can be measured</exception>
     /// <exception cref="IOException">the file cannot be read</exception>

@@ -31,7 +31,7 @@ public sealed class Pipeline
         var learnerOptions = new LearnerOptions(slots, options.Identity(policy.Identity, source.Identity, policy.Scoring), continueWithChanges,
             options.CheckpointUpdates, options.CheckpointsKept, options.MetricsWindow) { Logs = options.Logs, EvaluateEvery = options.EvaluateEvery };
         var parts = new LearnerParts(directory, policy.Directory, () => new PolicyTrainer(policy.Model, policy.Found, options.Trainer), control, selections,
-            snapshots, tap, progress, outcome => _ended.TrySetResult(outcome)) { Evaluate = evaluate is null ? null : tensors => evaluate((PolicyWeights)tensors) };
+            snapshots, tap, progress, outcome => _ended.TrySetResult(outcome)) { Evaluate = evaluate };
         // Data mailboxes hold at least all open slots, so that nobody who sends them can wait for one who waits for it.
         var open = (slots.MaxStaleness + 1) * slots.BatchSize;
         _learner = host.Spawn<LearnerMessage>("learner", context => new LearnerActor(context, parts, learnerOptions),

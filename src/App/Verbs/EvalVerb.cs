@@ -52,7 +52,7 @@ internal static class EvalVerb
         {
             using var reference = LoadedPolicy.Load(referenceDirectory);
             var same = await EvaluationData.LoadAsync(files, reference.Encoder, options, cancellation);
-            if (!same.Pools.Select(pool => (pool.Position, pool.Record.Candidates.Count)).SequenceEqual(data.Pools.Select(pool => (pool.Position, pool.Record.Candidates.Count))))
+            if (!same.HasSameCandidatesAs(data))
                 throw new InvalidDataException($"{referenceDirectory} and {policyDirectory} cannot both score the same candidates: their vocabularies differ");
             under = [.. Evaluator.Score(reference.Scorer, reference.Weights, same.Pools, options.Batch)];
         }

@@ -30,6 +30,9 @@ public sealed class RunDirectory : IDisposable
     /// <summary>How the policy did on records apart, now and then.</summary>
     public string Evaluations => EvaluationsIn(Root);
 
+    /// <summary>What rollbacks have set aside.</summary>
+    public string RolledBack => Path.Combine(Root, "rolled-back");
+
     /// <summary>The first segment of each log.</summary>
     public IReadOnlyList<string> Logs => [Selections, Updates, Metrics, DeadLetters, Evaluations];
 
@@ -57,6 +60,9 @@ public sealed class RunDirectory : IDisposable
 
     /// <summary>The same of its evaluations.</summary>
     public static string EvaluationsIn(string root) => Path.Combine(root, "evaluations.jsonl");
+
+    /// <summary>The same of the record of its promotions, which no learner writes.</summary>
+    public static string PromotionsIn(string root) => Path.Combine(root, "promotions.jsonl");
 
     /// <summary>The newest epoch that a learner of this directory claimed; 0 before the first.</summary>
     public long LastEpoch

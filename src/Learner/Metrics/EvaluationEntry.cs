@@ -18,13 +18,7 @@ public sealed record EvaluationEntry(long Version, long Records, string PolicyHa
         json.WriteNumber("applied"u8, Records);
         json.WriteString("policy_hash"u8, PolicyHash);
         foreach (var (name, value) in Result)
-        {
-            json.WritePropertyName(name);
-            if (value is null)
-                json.WriteNullValue();
-            else
-                value.WriteTo(json);
-        }
+            line.Node(name, value);
         return line.End();
     }
 }

@@ -53,12 +53,7 @@ public sealed class MovingReference(SharedTensors found, ReferenceOptions option
 
     /// <summary>Goes on from saved weights; null: from what the run found.</summary>
     /// <exception cref="InvalidDataException">they are of another policy</exception>
-    public void Restore(IReadOnlyDictionary<string, Tensor>? weights)
-    {
-        var restored = weights is null ? null : ((PolicyWeights)found.Tensors).Copy();
-        restored?.CopyFrom(weights!);
-        Replace(restored);
-    }
+    public void Restore(IReadOnlyDictionary<string, Tensor>? weights) => Replace(weights is null ? null : ((PolicyWeights)found.Tensors).With(weights));
 
     public void Dispose() => Replace(null);
 

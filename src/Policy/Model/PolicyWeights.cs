@@ -149,6 +149,23 @@ public sealed class PolicyWeights : ISnapshotTensors
         return new PolicyWeights(Config, copies);
     }
 
+    /// <summary>A copy of its own with the values of saved tensors.</summary>
+    /// <exception cref="InvalidDataException">they are of another policy</exception>
+    public PolicyWeights With(IReadOnlyDictionary<string, Tensor> saved)
+    {
+        var copy = Copy();
+        try
+        {
+            copy.CopyFrom(saved);
+            return copy;
+        }
+        catch
+        {
+            copy.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Takes over the values of saved tensors.</summary>
     /// <exception cref="InvalidDataException">they are of another policy</exception>
     public void CopyFrom(IReadOnlyDictionary<string, Tensor> saved)

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace MassDpo.Shared.Contracts;
 
@@ -53,6 +54,15 @@ public sealed class LogLine
         _json.Flush();
         _buffer.Write("\n"u8);
         return _buffer.WrittenSpan;
+    }
+
+    public void Node(string name, JsonNode? value)
+    {
+        _json.WritePropertyName(name);
+        if (value is null)
+            _json.WriteNullValue();
+        else
+            value.WriteTo(_json);
     }
 
     public void Number(ReadOnlySpan<byte> name, double? value)

@@ -61,9 +61,6 @@ public sealed record RecordOrigin(string File, long Line, ReadOnlyMemory<byte> R
     // Of bytes that were cut; what is kept whole is hashed when it is asked for, which is seldom.
     private readonly string? _hashOfCut;
 
-    private RecordOrigin(string file, long line, ReadOnlyMemory<byte> raw, long rawLength, string? hashOfCut) : this(file, line, raw, rawLength) =>
-        _hashOfCut = hashOfCut;
-
     /// <summary>Hash of all the bytes.</summary>
     public string RawHash
     {
@@ -71,6 +68,7 @@ public sealed record RecordOrigin(string File, long Line, ReadOnlyMemory<byte> R
         init => _hashOfCut = value;
     }
 
-    public static RecordOrigin Of(string file, long line, ReadOnlySpan<byte> raw) =>
-        new(file, line, raw[..Math.Min(raw.Length, RawLimit)].ToArray(), raw.Length, raw.Length > RawLimit ? ContentHash.Of(raw) : null);
+    public static RecordOrigin Of(string file, long line, ReadOnlySpan<byte> raw) => raw.Length > RawLimit
+        ? new(file, line, raw[..RawLimit].ToArray(), raw.Length) { RawHash = ContentHash.Of(raw) }
+        : new(file, line, raw.ToArray(), raw.Length);
 }

@@ -35,5 +35,10 @@ public static class LogSegments
         ? [.. files.List(Folder(log)).Select(file => BeginOf(Path.GetFileName(log), file)).OfType<long>().Order()]
         : [];
 
+    /// <summary>The segments that are there, in order.</summary>
+    /// <param name="files">the file system</param>
+    /// <param name="log">path of the first segment, which itself may be gone</param>
+    public static IReadOnlyList<string> PathsOf(IFiles files, string log) => [.. In(files, log).Select(begin => PathOf(log, begin))];
+
     private static string Folder(string log) => Path.GetDirectoryName(log) is { Length: > 0 } folder ? folder : ".";
 }

@@ -175,5 +175,5 @@ public sealed class LogSetTests : IDisposable
         return logs.Marks;
     }
 
-    private string Read(string log) => string.Join('|', LogSegments.In(_run.Files, log).Select(begin => File.ReadAllText(LogSegments.PathOf(log, begin))));
+    private string Read(string log) => string.Join('|', LogSegments.PathsOf(_run.Files, log).Select(File.ReadAllText));
 }

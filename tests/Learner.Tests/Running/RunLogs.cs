@@ -73,8 +73,7 @@ internal sealed class RunLogs
     private static List<string> Lines(string output, string name)
     {
         var lines = new List<string>();
-        var log = Path.Combine(output, name);
-        foreach (var path in LogSegments.In(PhysicalFiles.Instance, log).Select(begin => LogSegments.PathOf(log, begin)))
+        foreach (var path in LogSegments.PathsOf(PhysicalFiles.Instance, Path.Combine(output, name)))
         {
             var text = File.ReadAllText(path);
             Assert.True(text.Length == 0 || text.EndsWith('\n'), $"{path} ends in a torn line");
