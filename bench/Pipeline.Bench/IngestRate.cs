@@ -6,6 +6,7 @@ using MassDpo.Ingest.Sources;
 using MassDpo.Policy.Encoding;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Numerics;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.Pipeline.Bench;
 
@@ -24,7 +25,7 @@ internal static class IngestRate
             await using var source = new FileSource([data], new FileSourceOptions(ShuffleOrder.None, 1, 1, 0, 1 << 24));
             var (records, bytes, tokens) = (0L, 0L, 0L);
             var start = Stopwatch.GetTimestamp();
-            await foreach (var entry in source.ReadAsync(new Position(source.Name, 0, 0), CancellationToken.None))
+            await foreach (var entry in source.ReadAsync(new SettledPositions(), CancellationToken.None))
             {
                 if (entry is not SourceEntry.Bytes line)
                     continue;

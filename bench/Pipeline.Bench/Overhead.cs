@@ -8,6 +8,7 @@ using MassDpo.Selection;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.Shared.Settings;
+using MassDpo.Shared.Sources;
 using Microsoft.Extensions.Logging.Abstractions;
 using static TorchSharp.torch;
 
@@ -53,7 +54,7 @@ internal static class Overhead
         await using var source = new FileSource([data], options.Files);
         var validator = new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes);
         var pools = new List<CandidatePool>();
-        await foreach (var entry in source.ReadAsync(new Position(source.Name, 0, 0), CancellationToken.None))
+        await foreach (var entry in source.ReadAsync(new SettledPositions(), CancellationToken.None))
             if (entry is not SourceEntry.PassEnd && validator.Validate(entry).Pool is { } pool)
                 pools.Add(pool);
         return pools;

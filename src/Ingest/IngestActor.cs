@@ -1,8 +1,8 @@
 using MassDpo.Ingest.Records;
-using MassDpo.Ingest.Sources;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.Ingest;
 
@@ -42,9 +42,11 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
     private CancellationTokenSource? _reading;
     private Task<bool>? _pending;
     private SettledPositions _settled = new();
+    private InputShare _share = InputShare.All(source.Name);
     private long _epoch = -1;
     private long _offered;
     private bool _ended;
+    // Nothing more is read in this epoch: the learner has stopped, or the source has been given other parts.
     private bool _stopped;
     private bool _readOnPosted;
 
@@ -53,7 +55,7 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
     public override async ValueTask StartAsync(CancellationToken cancellation)
     {
         // Before anything else: what an earlier incarnation held is lost, and the learner must not count on it.
-        await control.SendAsync(new IntakeReady(options.Name, context.Incarnation), cancellation);
+        await control.SendAsync(new IntakeReady(options.Name, context.Incarnation, source.IsShared), cancellation);
         _membership = control.Join(options.Name, notice => context.Self.Post(new IngestMessage.Noticed(notice)));
     }
 
@@ -73,6 +75,9 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
             case IngestMessage.Noticed { Notice: BatchClosed closed } when closed.Epoch == _epoch:
                 foreach (var first in _granted.Where(block => block.Value.Block.Batch < closed.Version).Select(block => block.Key).ToList())
                     _granted.Remove(first);
+                break;
+            case IngestMessage.Noticed { Notice: CheckpointWritten written } when written.Epoch == _epoch:
+                source.Commit(written.Settled);
                 break;
             case IngestMessage.Noticed { Notice: LearnerStopped stopped } when stopped.Epoch == _epoch:
                 _stopped = true;
@@ -99,8 +104,9 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
         _granted.Clear();
         _passEnds.Clear();
         (_epoch, _settled, _offered, _ended, _stopped) = (opened.Epoch, opened.Settled, 0, false, false);
+        _share = InputShare.All(source.Name);
         _reading = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        _entries = source.ReadAsync(_settled.Watermark(source.Name), _reading.Token).GetAsyncEnumerator(_reading.Token);
+        _entries = source.ReadAsync(_settled, _reading.Token).GetAsyncEnumerator(_reading.Token);
     }
 
     private async ValueTask FillAsync(SlotBlock block, CancellationToken cancellation)
@@ -141,7 +147,7 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
             return;
         var offeredBefore = _offered;
         var ends = _passEnds.Count;
-        for (var read = 0; read < Turn && !_ended && Held < options.Window; read++)
+        for (var read = 0; read < Turn && !_ended && !_stopped && Held < options.Window; read++)
         {
             if (!TryAdvance(cancellation, out var hasEntry))
                 break;
@@ -153,15 +159,26 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
                 PostReadOn();
         }
         if (_offered != offeredBefore || _ended || _passEnds.Count != ends)
-            await control.SendAsync(new SlotRequest(options.Name, _epoch, _offered, [.. _passEnds], _ended), cancellation);
+            await control.SendAsync(new SlotRequest(options.Name, _epoch, _offered, [.. _passEnds], _ended, _share), cancellation);
     }
 
     private async ValueTask TakeAsync(SourceEntry entry, CancellationToken cancellation)
     {
-        if (entry is SourceEntry.PassEnd end)
+        switch (entry)
         {
-            _passEnds.Add(new PassEnd(end.Position.Source, end.Position.Pass, end.Position.Index));
-            return;
+            case SourceEntry.PassEnd end:
+                _passEnds.Add(new PassEnd(end.Position.Source, end.Position.Pass, end.Position.Index));
+                return;
+            case SourceEntry.Skipped skipped:
+                await control.SendAsync(new PositionsSkipped(options.Name, _epoch, skipped.Position, skipped.To, skipped.Reason), cancellation);
+                return;
+            case SourceEntry.Share share:
+                _share = share.Sources;
+                return;
+            case SourceEntry.Changed:
+                _stopped = true;
+                await control.SendAsync(new IntakeChanged(options.Name, _epoch), cancellation);
+                return;
         }
         if (_settled.Contains(entry.Position))
             return;

@@ -9,6 +9,7 @@ using MassDpo.Policy.Model;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.Learner;
 
@@ -23,6 +24,9 @@ public abstract record LearnerMessage
     internal sealed record Computed(SelectionBlock Block) : LearnerMessage;
 
     internal sealed record LeasesDue : LearnerMessage;
+
+    /// <summary>The time for draining is over, in an epoch that ends.</summary>
+    internal sealed record DrainDue(long Epoch) : LearnerMessage;
 
     internal sealed record Fenced(string Reason) : LearnerMessage;
 }
@@ -95,6 +99,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     private long _lastCheckpoint = -1;
     private long _updateEnded;
     private bool _open;
+    // An intake has asked for a new epoch: nothing is granted any more, and what is granted whole is waited for.
+    private bool _draining;
     private bool _ended;
 
     public override async ValueTask StartAsync(CancellationToken cancellation)
@@ -149,12 +155,17 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             case LearnerMessage.LeasesDue when _open:
                 Announce(_ledger!.Expire(context.Clock.GetUtcNow()));
                 break;
+            case LearnerMessage.DrainDue due when _draining && due.Epoch == _epoch:
+                await ClaimAsync(cancellation);
+                break;
             case LearnerMessage.Told told:
                 await HearAsync(told.Message, cancellation);
                 break;
         }
         if (_open)
             Advance();
+        if (_draining && !_ledger!.HasWholeBatch)
+            await ClaimAsync(cancellation);
     }
 
     private void Restore()
@@ -201,6 +212,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     private async ValueTask ClaimAsync(CancellationToken cancellation)
     {
         _open = false;
+        _draining = false;
         _ledger = null;
         _diedInSlot.Clear();
         parts.Directory.KeepEpoch(++_epoch);
@@ -228,6 +240,14 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         {
             case IntakeReady ready when ready.Incarnation > 1:
                 await ClaimAsync(cancellation);
+                break;
+            // Before an epoch is open nothing is granted, and it opens with all that is settled.
+            case IntakeReady { Shared: true } when _open:
+            case IntakeChanged changed when _open && changed.Epoch == _epoch:
+                Drain();
+                break;
+            case PositionsSkipped skipped when skipped.Epoch == _epoch:
+                Skip(skipped);
                 break;
             case SnapshotConfirmed confirmed when !_open && confirmed.Epoch == _epoch && confirmed.Version == _version:
                 if (confirmed.Hash != _publishedHash)
@@ -265,7 +285,22 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _ledger = new SlotLedger(options.Slots, _epoch, _version);
         _open = true;
         _updateEnded = context.Clock.GetTimestamp();
-        _authority!.Announce(new EpochOpened(_epoch, _version, _settled.Copy()));
+        _authority!.Announce(new EpochOpened(_epoch, _version, _settled.Copy()) { Identity = options.Identity.Values });
+    }
+
+    private void Drain()
+    {
+        if (_draining)
+            return;
+        _draining = true;
+        context.Schedule(options.Slots.Drain, new LearnerMessage.DrainDue(_epoch));
+    }
+
+    private void Skip(PositionsSkipped skipped)
+    {
+        var added = _settled.AddRange(skipped.From, skipped.To);
+        if (added > 0 && skipped.Reason == SkipReason.Lost)
+            _notes.Add($"{skipped.From.Source}: {added} positions from {skipped.From.Index} on were never read, the source does not hold them any more");
     }
 
     private void Advance()
@@ -279,6 +314,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
 
     private void Grant()
     {
+        if (_draining)
+            return;
         var granted = _ledger!.Grant(context.Clock.GetUtcNow());
         foreach (var (intake, block) in granted)
             _authority!.Announce(new SlotsGranted(_epoch, intake, block));
@@ -289,7 +326,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     private void Train(ClosedBatch batch)
     {
         CheckReference(batch);
-        var update = _trainer!.Update(batch.Selections);
+        var selections = Unsettled(batch.Selections);
+        var update = _trainer!.Update(selections);
         _version = _ledger!.Version;
         var refreshed = _trainer.Reference.Refresh(_version, _trainer.Weights);
         // Before anything is written or hashed, so that selectors work meanwhile.
@@ -300,7 +338,6 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         Grant();
         // First of all: the next events tell it, and a selector that comes to them before would compute it itself.
         _publishedHash = lease!.Hash;
-        var selections = batch.Selections.ToArray();
         for (var i = 0; i < selections.Length; i++)
             if (_diedInSlot.Remove(batch.FirstSlot + i, out var letter))
                 Bury(letter);
@@ -347,6 +384,16 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         // What was evaluated can be promoted, so it must be there.
         if (_version - Math.Max(0, _lastCheckpoint) >= options.CheckpointUpdates || evaluation is not null)
             Commit();
+    }
+
+    // Whatever intakes believe that they read, and however often: a position is trained on once.
+    private Selection?[] Unsettled(IReadOnlyList<Selection?> batch)
+    {
+        var (selections, seen) = (batch.ToArray(), new HashSet<Position>());
+        for (var i = 0; i < selections.Length; i++)
+            if (selections[i] is { Pool.Position: var position } && (_settled.Contains(position) || !seen.Add(position)))
+                selections[i] = null;
+        return selections;
     }
 
     // The log-probabilities in the selections must be those of the reference that this version has.
@@ -407,6 +454,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         // Neither log goes while no checkpoint covers it.
         if (_logs.FirstToKeep is { } begin && _store.List().Any(name => name.Version == begin && _store.IsWhole(name, NoteDamage)))
             _logs.DropBefore(begin);
+        _authority?.Announce(new CheckpointWritten(_epoch, _version, _settled.Copy()));
         if (_version > parts.Lives.Committed)
             parts.Lives.Failures.Clear();
         parts.Lives.Committed = Math.Max(parts.Lives.Committed, _version);
@@ -419,7 +467,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _leases?.Dispose();
         Commit();
         PolicyDirectory.SaveLike(parts.PolicyDirectory, parts.Directory.Policy, parts.Directory.Files, _trainer!.Weights);
-        _authority?.Announce(new LearnerStopped(_epoch, stopped ? "the learner was asked to stop" : "the input has ended"));
+        _authority?.Announce(new LearnerStopped(_epoch, stopped ? "the learner was asked to stop" : "the input has ended", InputEnded: !stopped));
         parts.Ended(new LearnerOutcome(stopped, _version, _publishedHash, _counts, _countsAtStart, _lags, _notes));
     }
 }

@@ -7,6 +7,7 @@ using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
 using MassDpo.Selection;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
 using Microsoft.Extensions.Logging.Abstractions;
 using static TorchSharp.torch;
 
@@ -129,7 +130,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
     {
         await using var source = new FileSource(request.Data, request.Run.Files with { Order = ShuffleOrder.None });
         // After a pass, or as many records as there may be, it is no estimate any more.
-        await foreach (var entry in source.ReadAsync(new Position(source.Name, 0, 0), stop))
+        await foreach (var entry in source.ReadAsync(new SettledPositions(), stop))
             if (entry is SourceEntry.PassEnd)
                 break;
         return source.EstimatedRecords!.Value;

@@ -7,6 +7,7 @@ using MassDpo.Policy.Scoring;
 using MassDpo.Selection.Kernels;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Settings;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.App.Evaluation;
 
@@ -52,7 +53,7 @@ public sealed class EvaluationData
         await using var source = new FileSource(files, new FileSourceOptions(ShuffleOrder.None, Seed: 0, Passes: 1, MaxRecords: 0, options.MaxRecordBytes));
         var validator = new RecordValidator(encoder, Duplicates.Keep, options.MaxRecordBytes);
         var (pools, skipped) = (new List<CandidatePool>(), new List<DeadLetter>());
-        await foreach (var entry in source.ReadAsync(new Position(source.Name, 0, 0), cancellation))
+        await foreach (var entry in source.ReadAsync(new SettledPositions(), cancellation))
         {
             if (entry is SourceEntry.PassEnd)
                 continue;

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using MassDpo.Ingest;
 using MassDpo.Ingest.Records;
-using MassDpo.Ingest.Sources;
 using MassDpo.Learner;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Learner.Training;
@@ -9,6 +8,7 @@ using MassDpo.Policy.Model;
 using MassDpo.Selection;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.App.Running;
 

@@ -8,6 +8,7 @@ using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Files;
 using MassDpo.Shared.Settings;
 using MassDpo.Shared.Settings.Hocon;
+using MassDpo.Shared.Sources;
 using static TorchSharp.torch;
 
 namespace MassDpo.App.Running;
@@ -85,7 +86,7 @@ public static class ReplayJob
         {
             if (_passed.Remove(position, out var passed))
                 return passed;
-            _entries ??= source.ReadAsync(new Position(source.Name, 0, 0), cancellation).GetAsyncEnumerator(cancellation);
+            _entries ??= source.ReadAsync(new SettledPositions(), cancellation).GetAsyncEnumerator(cancellation);
             while (await _entries.MoveNextAsync())
             {
                 if (_entries.Current is SourceEntry.PassEnd || settled.Contains(_entries.Current.Position))

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using MassDpo.Ingest.Sources;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Shared.Settings.Hocon;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.App.Running;
 

@@ -1,12 +1,12 @@
 using System.Text.Json.Nodes;
 using MassDpo.App.Evaluation;
-using MassDpo.Ingest.Sources;
 using MassDpo.Learner;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Policy;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Files;
+using MassDpo.Shared.Sources;
 using Microsoft.Extensions.Logging;
 using static TorchSharp.torch;
 

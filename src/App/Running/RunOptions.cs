@@ -81,7 +81,10 @@ public sealed record RunOptions
             Selectors = settings.Integer("selection.selectors", 1, 1024),
             ReferenceCacheBytes = settings.Size("selection.reference-cache", 0, 1L << 40),
             Slots = new SlotOptions(batch, Math.Min(batch, settings.Integer("selection.block", 1, 1 << 16)), staleness,
-                settings.Integer("slots.max-attempts", 1, 1000), settings.Duration("slots.lease", TimeSpan.FromSeconds(1), LongestSpan)),
+                settings.Integer("slots.max-attempts", 1, 1000), settings.Duration("slots.lease", TimeSpan.FromSeconds(1), LongestSpan))
+            {
+                Drain = settings.Duration("slots.drain", TimeSpan.Zero, LongestSpan),
+            },
             Trainer = new TrainerOptions(beta, Schedule(settings), Adam(settings, "learner", settings.Number("learner.adam-epsilon", 1e-30, 1)),
                 settings.Integer("learner.micro-batch", 0, 1 << 20))
             {
@@ -116,7 +119,7 @@ public sealed record RunOptions
     public RunIdentity Identity(string policy, string data, string scoring)
     {
         string[] leftOut = ["ingest.passes", "ingest.max-records", "selection.selectors", "selection.reference-cache", "selection.effective-rank",
-            "selection.include-meta", "slots.", "checkpoint.", "logs.", "metrics.", "runtime.progress"];
+            "selection.include-meta", "slots.", "checkpoint.", "logs.", "metrics.", "runtime.progress", "kafka."];
         var values = Settings.Where(setting => !leftOut.Any(name => setting.Key.StartsWith(name, StringComparison.Ordinal))).ToDictionary(StringComparer.Ordinal);
         values["policy"] = policy;
         values["data"] = data;

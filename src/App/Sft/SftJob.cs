@@ -12,6 +12,7 @@ using MassDpo.Policy.Scoring;
 using MassDpo.Policy.Tokenizers;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Settings;
+using MassDpo.Shared.Sources;
 using static TorchSharp.torch;
 
 namespace MassDpo.App.Sft;
@@ -98,7 +99,7 @@ internal static class SftJob
         await using var source = new FileSource(files, new FileSourceOptions(ShuffleOrder.None, 0, 1, options.MaxRecords, evaluation.MaxRecordBytes));
         var records = new List<PreferenceRecord>();
         var (bad, first) = (0, "");
-        await foreach (var entry in source.ReadAsync(new Position(source.Name, 0, 0), cancellation))
+        await foreach (var entry in source.ReadAsync(new SettledPositions(), cancellation))
         {
             if (entry is not SourceEntry.Bytes bytes)
                 continue;

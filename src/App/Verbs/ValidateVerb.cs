@@ -8,10 +8,12 @@ using MassDpo.App.Sft;
 using MassDpo.App.Terminal;
 using MassDpo.Ingest.Records;
 using MassDpo.Ingest.Sources;
+using MassDpo.Kafka.Client;
 using MassDpo.Policy;
 using MassDpo.Policy.Encoding;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Settings;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.App.Verbs;
 
@@ -64,6 +66,7 @@ internal static class ValidateVerb
         EvaluationOptions.From(settings);
         DemoOptions.From(settings);
         ComparisonOptions.From(settings);
+        KafkaOptions.From(settings);
     }
 
     private static async Task<int> CheckRecordsAsync(string path, string? policyDirectory, EffectiveSettings settings, CancellationToken cancellation)
@@ -77,7 +80,7 @@ internal static class ValidateVerb
         }
         var (good, codes) = (0L, new SortedDictionary<string, long>(StringComparer.Ordinal));
         await using var source = new FileSource([path], options.Files with { Order = ShuffleOrder.None, Passes = 1 });
-        await foreach (var entry in source.ReadAsync(new Position(source.Name, 0, 0), cancellation))
+        await foreach (var entry in source.ReadAsync(new SettledPositions(), cancellation))
         {
             if (entry is not SourceEntry.Bytes line)
                 continue;

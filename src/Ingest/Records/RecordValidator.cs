@@ -1,6 +1,6 @@
-using MassDpo.Ingest.Sources;
 using MassDpo.Policy.Encoding;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.Ingest.Records;
 

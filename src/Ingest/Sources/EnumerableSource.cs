@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.Ingest.Sources;
 
@@ -16,8 +17,9 @@ public sealed class EnumerableSource(string name, Func<CancellationToken, IAsync
 
     public long? EstimatedRecords => null;
 
-    public async IAsyncEnumerable<SourceEntry> ReadAsync(Position from, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<SourceEntry> ReadAsync(SettledPositions settled, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        var from = settled.Watermark(Name);
         // There is one pass.
         if (from.Pass > 0)
             yield break;

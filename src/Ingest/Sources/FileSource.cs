@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
 using Microsoft.Win32.SafeHandles;
 
 namespace MassDpo.Ingest.Sources;
@@ -59,8 +60,9 @@ public sealed class FileSource : IRecordSource
         }
     }
 
-    public async IAsyncEnumerable<SourceEntry> ReadAsync(Position from, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<SourceEntry> ReadAsync(SettledPositions settled, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        var from = settled.Watermark(Name);
         // Files are read as they are asked for: nothing here waits.
         await ValueTask.CompletedTask;
         // All passes are as long as each other.

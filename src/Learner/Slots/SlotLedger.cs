@@ -1,5 +1,6 @@
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.Learner.Slots;
 
@@ -9,8 +10,11 @@ namespace MassDpo.Learner.Slots;
 /// <param name="MaxStaleness">s: batches up to version + s are open</param>
 /// <param name="MaxAttempts">attempts at one record before it goes to dead letters</param>
 /// <param name="Lease">how long a block that nobody tells of stays where it is, with a selector or on its way to one</param>
-/// <param name="Intakes">how many intakes there are: input ends when all of them say so</param>
-public sealed record SlotOptions(int BatchSize, int BlockSize, int MaxStaleness, int MaxAttempts, TimeSpan Lease, int Intakes = 1);
+public sealed record SlotOptions(int BatchSize, int BlockSize, int MaxStaleness, int MaxAttempts, TimeSpan Lease)
+{
+    /// <summary>How long a new epoch that an intake has asked for waits for the batches that are granted whole.</summary>
+    public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(5);
+}
 
 /// <summary>A batch whose slots are all filled or empty, in slot order.</summary>
 public sealed record ClosedBatch(long Batch, long FirstSlot, IReadOnlyList<Selection?> Selections, IReadOnlyList<int> BlockCounts, long OldestVersion);
@@ -30,17 +34,20 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
     // Attempts per slot: within an epoch a slot has one record.
     private readonly Dictionary<long, int> _attempts = [];
     private long _grants;
+    // Every part of the input is read to its end by some intake.
+    private bool _allEnded;
 
     /// <summary>Batches closed.</summary>
     public long Version { get; private set; } = version;
 
-    /// <summary>Whether every intake has said that nothing follows and all they had is closed.</summary>
-    public bool IsDrained => AllEnded && _intakes.Values.All(intake => intake.InHand == 0) && _batches.Count == 0;
+    /// <summary>Whether every part of the input has ended and all that intakes had is closed.</summary>
+    public bool IsDrained => _allEnded && _intakes.Values.All(intake => intake.InHand == 0) && _batches.Count == 0;
 
     /// <summary>Blocks granted and not yet computed.</summary>
     public int OpenBlocks => _batches.Values.Sum(batch => batch.Blocks.Count(block => block.Selections is null));
 
-    private bool AllEnded => _intakes.Count >= options.Intakes && _intakes.Values.All(intake => intake.Ended);
+    /// <summary>Whether a batch is granted whole and not closed yet.</summary>
+    public bool HasWholeBatch => _batches.Values.Any(batch => batch.Granted == options.BatchSize);
 
     /// <summary>Notes what an intake has in hand. A message of another epoch, or an older one, changes nothing.</summary>
     public void Request(SlotRequest request)
@@ -50,7 +57,10 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
         if (!_intakes.TryGetValue(request.Intake, out var intake))
             _intakes[request.Intake] = intake = new Intake();
         intake.Offered = Math.Max(intake.Offered, request.Offered);
+        intake.Share = request.Share;
         intake.Ended |= request.Ended;
+        _allEnded = _intakes.Values.Where(one => one.Ended).SelectMany(one => one.Share.Sources).Distinct(StringComparer.Ordinal).Count()
+            >= _intakes.Values.Max(one => one.Share.Total);
     }
 
     /// <summary>Opens batches and grants what records are in hand for, a whole block at a time; a shorter one only at the end of an intake's input.</summary>
@@ -141,7 +151,7 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
     {
         if (!_batches.TryGetValue(Version, out var batch) || batch.Blocks.Any(block => block.Selections is null))
             return null;
-        var full = batch.Granted == options.BatchSize || (AllEnded && _intakes.Values.All(intake => intake.InHand == 0));
+        var full = batch.Granted == options.BatchSize || (_allEnded && _intakes.Values.All(intake => intake.InHand == 0));
         if (!full)
             return null;
         _batches.Remove(Version);
@@ -213,6 +223,8 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
         public long Granted { get; set; }
 
         public bool Ended { get; set; }
+
+        public InputShare Share { get; set; } = new([], 0);
 
         /// <summary>When it was last granted a block, counted in grants.</summary>
         public long LastGrant { get; set; }

@@ -42,6 +42,27 @@ public sealed class SettledPositions
         return true;
     }
 
+    /// <summary>Settles the positions from <paramref name="from"/> up to and without index <paramref name="to"/>; gives how many were not settled before.</summary>
+    public long AddRange(Position from, long to)
+    {
+        if (to <= from.Index)
+            return 0;
+        var intervals = Intervals(from.Source, from.Pass);
+        var (start, end, known) = (from.Index, to, 0L);
+        var at = FirstEndingAtOrAfter(intervals, from.Index);
+        var first = at;
+        for (; at < intervals.Count && intervals[at].Start <= to; at++)
+        {
+            known += Math.Max(0, Math.Min(intervals[at].End, to) - Math.Max(intervals[at].Start, from.Index));
+            (start, end) = (Math.Min(start, intervals[at].Start), Math.Max(end, intervals[at].End));
+        }
+        intervals.RemoveRange(first, at - first);
+        intervals.Insert(first, (start, end));
+        var added = to - from.Index - known;
+        Count += added;
+        return added;
+    }
+
     public bool Contains(Position position)
     {
         if (!_passes.TryGetValue(position.Source, out var passes) || !passes.TryGetValue(position.Pass, out var intervals))

@@ -1,12 +1,24 @@
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.Shared.Links;
 
 /// <summary>From an intake or a selector to the learner.</summary>
 public abstract record ControlMessage;
 
-/// <summary>An intake is there and holds nothing. From an incarnation after the first it asks for a new epoch, since what it held is lost.</summary>
-public sealed record IntakeReady(string Intake, int Incarnation) : ControlMessage;
+/// <summary>
+/// An intake is there and holds nothing. From an incarnation after the first it asks for a new epoch, since what it held is lost; so does one that shares
+/// its input, since what it knows as settled is what was so when the epoch began.
+/// </summary>
+public sealed record IntakeReady(string Intake, int Incarnation, bool Shared = false) : ControlMessage;
+
+/// <summary>
+/// An intake has been given other parts of the input, or is about to give some away: it asks for a new epoch, once what is granted whole is trained on.
+/// </summary>
+public sealed record IntakeChanged(string Intake, long Epoch) : ControlMessage;
+
+/// <summary>There is nothing to read at these positions, which settles them.</summary>
+public sealed record PositionsSkipped(string Intake, long Epoch, Position From, long To, SkipReason Reason) : ControlMessage;
 
 /// <summary>
 /// An intake asks for slots for the records that it has in hand. All numbers count from the beginning of the epoch, so that a message that is
@@ -17,7 +29,8 @@ public sealed record IntakeReady(string Intake, int Incarnation) : ControlMessag
 /// <param name="Offered">records validated so far in this epoch</param>
 /// <param name="PassEnds">passes that the intake has read to the end</param>
 /// <param name="Ended">nothing will follow</param>
-public sealed record SlotRequest(string Intake, long Epoch, long Offered, IReadOnlyList<PassEnd> PassEnds, bool Ended) : ControlMessage;
+/// <param name="Share">the parts of the input that it reads in this epoch</param>
+public sealed record SlotRequest(string Intake, long Epoch, long Offered, IReadOnlyList<PassEnd> PassEnds, bool Ended, InputShare Share) : ControlMessage;
 
 /// <summary>How many positions a pass over a source has.</summary>
 public readonly record struct PassEnd(string Source, int Pass, long Length);
@@ -44,7 +57,11 @@ public sealed record SlotFailure(long Slot, string Reason);
 public abstract record ControlNotice(long Epoch);
 
 /// <summary>An epoch begins: drop what you hold of an older one and read again from what is not settled.</summary>
-public sealed record EpochOpened(long Epoch, long Version, SettledPositions Settled) : ControlNotice(Epoch);
+public sealed record EpochOpened(long Epoch, long Version, SettledPositions Settled) : ControlNotice(Epoch)
+{
+    /// <summary>All that results of the run depend on, by name: who is set otherwise must not take part. Empty where it is one process.</summary>
+    public IReadOnlyDictionary<string, string> Identity { get; init; } = new Dictionary<string, string>();
+}
 
 /// <summary>Slots for the next <c>Block.Count</c> records that an intake has in hand.</summary>
 public sealed record SlotsGranted(long Epoch, string Intake, SlotBlock Block) : ControlNotice(Epoch);
@@ -58,5 +75,11 @@ public sealed record SlotDeath(long Slot, string Code, string Reason);
 /// <summary>All batches below this version are closed: what belongs to them need not be held any longer.</summary>
 public sealed record BatchClosed(long Epoch, long Version) : ControlNotice(Epoch);
 
+/// <summary>A checkpoint holds what is settled: it will not be asked for again.</summary>
+public sealed record CheckpointWritten(long Epoch, long Version, SettledPositions Settled) : ControlNotice(Epoch);
+
 /// <summary>The learner has stopped: nothing will be granted or taken any more.</summary>
-public sealed record LearnerStopped(long Epoch, string Reason) : ControlNotice(Epoch);
+/// <param name="Epoch">that is over</param>
+/// <param name="Reason">a sentence</param>
+/// <param name="InputEnded">whether it had all that there is; else another learner may come</param>
+public sealed record LearnerStopped(long Epoch, string Reason, bool InputEnded) : ControlNotice(Epoch);

@@ -4,11 +4,11 @@ namespace MassDpo.Shared.Settings;
 
 /// <summary>
 /// All effective settings. Layers, each over the one before: <c>reference.conf</c>, a file, the environment, assignments, flags. A setting that
-/// <c>reference.conf</c> does not have is an error; the block <c>akka</c> alone is handed on as it stands.
+/// <c>reference.conf</c> does not have is an error; the blocks <c>akka</c> and <c>kafka.client</c> alone are handed on as they stand.
 /// </summary>
 public sealed class EffectiveSettings
 {
-    private const string HandedOn = "akka";
+    private static readonly string[] HandedOn = ["akka", "kafka.client"];
 
     // Before what is made of it. Merging changes neither side, so one serves all.
     private static readonly HoconDocument ReferenceDocument = LoadReference();
@@ -49,9 +49,18 @@ public sealed class EffectiveSettings
     /// <summary>The settings read so far.</summary>
     public IReadOnlySet<string> Read => _read;
 
-    /// <summary>All settings but the handed-on block, in order, with their effective values as text.</summary>
+    /// <summary>A block that is handed on: its values as text by their paths below it, in order.</summary>
+    /// <exception cref="HoconException">it holds a list</exception>
+    public IReadOnlyList<KeyValuePair<string, string>> Block(string key) => _values.Find(key) is HoconObject block
+        ? [.. block.Paths().Where(entry => entry.Value is not HoconObject).Select(entry => KeyValuePair.Create(entry.Path, _values.GetString($"{key}.{entry.Path}")))]
+        : [];
+
+    /// <summary>The settings that there are, with their defaults: all of <c>reference.conf</c> but the blocks that are handed on.</summary>
+    public static IEnumerable<HoconLeaf> Documented => Reference.Paths().Where(leaf => leaf.Value is not HoconObject);
+
+    /// <summary>All settings but the handed-on blocks, in order, with their effective values as text.</summary>
     public IEnumerable<KeyValuePair<string, string>> Effective =>
-        Reference.Paths().Select(entry => KeyValuePair.Create(entry.Path, _values.GetString(entry.Path)));
+        Documented.Select(entry => KeyValuePair.Create(entry.Path, _values.GetString(entry.Path)));
 
     /// <exception cref="HoconException">not one of the choices</exception>
     public T Choice<T>(string key, IReadOnlyDictionary<string, T> choices)
@@ -116,7 +125,7 @@ public sealed class EffectiveSettings
     // What was written must be where the reference has such a thing: a value, or a block.
     private static void Check(string path, HoconValue value)
     {
-        if (path.StartsWith(HandedOn + ".", StringComparison.Ordinal) || (path == HandedOn && value is HoconObject))
+        if (HandedOn.Any(block => path.StartsWith(block + ".", StringComparison.Ordinal) || (path == block && value is HoconObject)))
             return;
         switch (Reference.Find(path))
         {
@@ -131,8 +140,8 @@ public sealed class EffectiveSettings
 
     private static string Suggestion(string path)
     {
-        if (path == HandedOn)
-            return $"it is a block: write {HandedOn} {{ … }}";
+        if (HandedOn.Contains(path))
+            return $"it is a block: write {path} {{ … }}";
         if (ValueAbove(path) is { } above)
             return $"{above} holds one value: write {above} = …";
         var last = path[(path.LastIndexOf('.') + 1)..];

@@ -19,13 +19,13 @@ public sealed partial class ReferenceSettingsTests
     {
         var settings = EffectiveSettings.Load(null, [], [], []);
         ValidateVerb.CheckAll(settings);
-        Assert.Equal(EffectiveSettings.Reference.Paths().Select(leaf => leaf.Path).Order(), settings.Read.Order());
+        Assert.Equal(EffectiveSettings.Documented.Select(leaf => leaf.Path).Order(), settings.Read.Order());
     }
 
     [Fact]
     public void The_program_carries_the_file_of_the_repository() =>
-        Assert.Equal(HoconDocument.Load(Path.Combine(Repository.Root, "hocon", "reference.conf")).Resolve().Paths().Select(leaf => (leaf.Path, leaf.Value.AsString())),
-            EffectiveSettings.Reference.Paths().Select(leaf => (leaf.Path, leaf.Value.AsString())));
+        Assert.Equal(HoconDocument.Load(Path.Combine(Repository.Root, "hocon", "reference.conf")).Resolve().Paths().Where(leaf => leaf.Value is not HoconObject).Select(leaf => (leaf.Path, leaf.Value.AsString())),
+            EffectiveSettings.Documented.Select(leaf => (leaf.Path, leaf.Value.AsString())));
 
     // A setting has a comment just above it, or stands beside one of its section that has.
     [Fact]
@@ -40,7 +40,7 @@ public sealed partial class ReferenceSettingsTests
                 settings.Add((section, setting.Groups[1].Value, comment));
             comment = line.StartsWith('#');
         }
-        Assert.Equal(EffectiveSettings.Reference.Paths().Select(leaf => leaf.Path), settings.Select(setting => $"{setting.Section}.{setting.Name}"));
+        Assert.Equal(EffectiveSettings.Documented.Select(leaf => leaf.Path), settings.Select(setting => $"{setting.Section}.{setting.Name}"));
         for (var i = 0; i < settings.Count; i++)
         {
             var near = settings[Math.Max(0, i - 1)..Math.Min(settings.Count, i + 2)].Where(setting => setting.Section == settings[i].Section);
@@ -143,9 +143,9 @@ public sealed partial class ReferenceSettingsTests
     public void A_run_keeps_its_own_settings_and_a_resume_may_differ_in_those_that_change_no_result()
     {
         var before = RunOptions.From(EffectiveSettings.Load(null, [], [], []));
-        Assert.Equal(["checkpoint", "ingest", "learner", "logs", "metrics", "reference", "runtime", "selection", "slots"], before.Settings.Keys.Select(key => key[..key.IndexOf('.')]).Distinct().Order());
+        Assert.Equal(["checkpoint", "ingest", "kafka", "learner", "logs", "metrics", "reference", "runtime", "selection", "slots"], before.Settings.Keys.Select(key => key[..key.IndexOf('.')]).Distinct().Order());
         string[] free = ["ingest.passes=2", "ingest.max-records=5", "selection.selectors=2", "selection.reference-cache=1 MiB", "selection.effective-rank=off", "selection.include-meta=on",
-            "slots.max-staleness=1", "slots.max-attempts=9", "slots.lease=5s", "checkpoint.updates=1", "checkpoint.keep=9", "logs.segment=1", "logs.keep=9", "metrics.evaluate-every=9", "metrics.window=1", "metrics.sample=1", "runtime.progress=1s"];
+            "slots.max-staleness=1", "slots.max-attempts=9", "slots.lease=5s", "slots.drain=1s", "kafka.bootstrap=other", "checkpoint.updates=1", "checkpoint.keep=9", "logs.segment=1", "logs.keep=9", "metrics.evaluate-every=9", "metrics.window=1", "metrics.sample=1", "runtime.progress=1s"];
         Assert.Empty(Identity(free).Identity("policy", "data", "fused").DifferencesTo(before.Identity("policy", "data", "fused")));
         foreach (var key in before.Settings.Keys.Except(free.Select(assignment => assignment[..assignment.IndexOf('=')])))
         {

@@ -15,7 +15,8 @@ public sealed class ProjectReferenceTests
         ["Selection"] = ["Policy", "Shared"],
         ["Learner"] = ["Policy", "Shared"],
         ["Audit"] = ["Shared"],
-        ["App"] = ["Audit", "Ingest", "Learner", "Policy", "Selection", "Shared"],
+        ["Kafka"] = ["Shared"],
+        ["App"] = ["Audit", "Ingest", "Kafka", "Learner", "Policy", "Selection", "Shared"],
     };
 
     public static TheoryData<string> Projects => [.. Directory.EnumerateDirectories(Path.Combine(Repository.Root, "src")).Select(folder => Path.GetFileName(folder))];

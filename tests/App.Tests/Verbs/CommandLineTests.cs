@@ -38,10 +38,13 @@ public sealed class CommandLineTests
         ["checkpoints promote"] = (["OUTPUT"], new() { ["--checkpoint"] = One, ["--to"] = Required, ["--eval"] = One, ["--gate"] = "one value, several times" }),
         ["checkpoints rollback"] = (["OUTPUT", "CHECKPOINT"], []),
         ["validate"] = (["FILE"], new() { ["--policy"] = One }),
+        ["broker"] = ([], new() { ["--topic"] = "one value, several times" }),
+        ["produce"] = ([], new() { ["--data"] = "several values, required", ["--topic"] = Required, ["--rate"] = One, ["--bootstrap"] = One }),
+        ["tail"] = ([], new() { ["--topic"] = Required, ["--from-beginning"] = Flag, ["--until-end"] = Flag, ["--bootstrap"] = One }),
     };
 
-    // They read and move files, which no setting has a say in.
-    private static readonly string[] WithoutSettings = ["checkpoints list", "checkpoints rollback"];
+    // No setting has a say in what they do.
+    private static readonly string[] WithoutSettings = ["checkpoints list", "checkpoints rollback", "broker"];
 
     public static TheoryData<string> Verbs => [.. Contract.Keys];
 

@@ -281,7 +281,7 @@ public sealed class IngestActorTests
         {
             new EpochOpened(1, 0, new SettledPositions()), new EpochOpened(2, 1, new SettledPositions()), new SlotsGranted(1, IntakeScene.Name, old),
             new BlockReissued(1, IntakeScene.Name, old with { Attempt = 2 }, [new SlotDeath(0, DeadLetterCodes.Selector, "it broke")]),
-            new BatchClosed(1, 7), new LearnerStopped(1, "asked to"),
+            new BatchClosed(1, 7), new LearnerStopped(1, "asked to", InputEnded: false),
         })
             scene.Deliver(late);
         scene.Settle();
@@ -300,7 +300,7 @@ public sealed class IngestActorTests
         scene.Open();
         scene.Settle();
         scene.Grant(first: 0, count: 4);
-        scene.Announce(new LearnerStopped(1, "asked to"));
+        scene.Announce(new LearnerStopped(1, "asked to", InputEnded: false));
         scene.Close(version: 1);
         scene.Settle();
         Assert.Equal((4, 4), (source.Taken, scene.Requests.Last().Offered));

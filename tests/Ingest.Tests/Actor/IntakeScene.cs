@@ -6,6 +6,7 @@ using MassDpo.PolicyKit;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.Shared.Links.Local;
+using MassDpo.Shared.Sources;
 using MassDpo.TestKit.Simulation;
 
 namespace MassDpo.Ingest.Tests.Actor;

@@ -170,7 +170,7 @@ internal sealed class ModelLearner(IActorContext<ModelStep> context, IControlLin
         if (drained && _blocks.Count == 0 && !Done)
         {
             Done = true;
-            _authority!.Announce(new LearnerStopped(_epoch, "the input has ended"));
+            _authority!.Announce(new LearnerStopped(_epoch, "the input has ended", InputEnded: true));
         }
         if (!full || blocks.Any(block => block.Computed is null))
             return false;

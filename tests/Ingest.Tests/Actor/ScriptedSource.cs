@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using MassDpo.Ingest.Sources;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.Ingest.Tests.Actor;
 
@@ -36,8 +37,9 @@ internal sealed class ScriptedSource(int count, int passes = 1, int pause = 0, F
 
     public bool IsBad(Position position) => isBad?.Invoke((int)position.Index) ?? false;
 
-    public async IAsyncEnumerable<SourceEntry> ReadAsync(Position from, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<SourceEntry> ReadAsync(SettledPositions settled, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        var from = settled.Watermark(Name);
         Reads.Add(from);
         var reading = Reads.Count;
         Taken = 0;

@@ -1,6 +1,7 @@
 using MassDpo.Ingest.Records;
 using MassDpo.Ingest.Sources;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
 using MassDpo.TestKit;
 
 namespace MassDpo.Ingest.Tests.Records;
@@ -79,7 +80,7 @@ public sealed class RealRecordsTests
         await using var source = new FileSource([SharedData.PathOf("data/" + file)], new FileSourceOptions(ShuffleOrder.None, 0, 1, 0, 16 << 20));
         var records = new List<PreferenceRecord>();
         var refusals = new List<RecordFormatException>();
-        await foreach (var entry in source.ReadAsync(new Position(source.Name, 0, 0), default))
+        await foreach (var entry in source.ReadAsync(new SettledPositions(), default))
         {
             if (entry is not SourceEntry.Bytes line)
                 continue;

@@ -5,6 +5,7 @@ using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Tokenizers;
 using MassDpo.PolicyKit;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.Ingest.Tests.Records;
 

@@ -42,7 +42,7 @@ public sealed class EnumerableSourceTests
             return Records(cancellation);
         });
         using var stop = new CancellationTokenSource();
-        await using var entries = source.ReadAsync(new Position("mine", 0, 0), stop.Token).GetAsyncEnumerator();
+        await using var entries = source.ReadAsync(new SettledPositions(), stop.Token).GetAsyncEnumerator();
         Assert.True(await entries.MoveNextAsync());
         stop.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await entries.MoveNextAsync());

@@ -1,5 +1,6 @@
 using MassDpo.Ingest.Sources;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
 using MassDpo.TestKit;
 
 namespace MassDpo.Ingest.Tests.Sources;
@@ -47,7 +48,7 @@ public sealed class FileSourceTests
         using var folder = new TempFolder();
         var file = folder.Write("a.jsonl", Reading.Numbered(100));
         await using var source = new FileSource([file], Reading.InOrder with { Order = ShuffleOrder.Whole, Passes = 2 });
-        await using var entries = source.ReadAsync(new Position("files", 0, 0), default).GetAsyncEnumerator();
+        await using var entries = source.ReadAsync(new SettledPositions(), default).GetAsyncEnumerator();
         Assert.True(await entries.MoveNextAsync());
         File.WriteAllText(file, "");
         Assert.Contains(file, (await Assert.ThrowsAsync<IOException>(async () =>
@@ -172,7 +173,7 @@ public sealed class FileSourceTests
             ? Reading.Pack(folder, $"{i}.gz", Reading.Numbered(20_000, 10_000))
             : folder.Write($"{i}.jsonl", Reading.Numbered(20_000, 10_000)))];
         await using var source = new FileSource(files, Reading.InOrder with { Order = ShuffleOrder.Parse(order), Passes = 3 });
-        await using var entries = source.ReadAsync(new Position("files", 0, 0), default).GetAsyncEnumerator();
+        await using var entries = source.ReadAsync(new SettledPositions(), default).GetAsyncEnumerator();
         for (var read = 1; await entries.MoveNextAsync() && entries.Current is not SourceEntry.PassEnd; read++)
             if (read is 5_000 or 15_000 or 25_000 or 39_000)
                 Assert.InRange(source.EstimatedRecords!.Value, 108_000, 132_000);
@@ -187,7 +188,7 @@ public sealed class FileSourceTests
         var whole = Reading.Pack(folder, name, Reading.Numbered(1000));
         var cut = Reading.WriteBytes(folder, cutName, File.ReadAllBytes(whole)[..1000]);
         await using var source = new FileSource([whole], Reading.InOrder with { Order = ShuffleOrder.Whole });
-        await using var entries = source.ReadAsync(new Position("files", 0, 0), default).GetAsyncEnumerator();
+        await using var entries = source.ReadAsync(new SettledPositions(), default).GetAsyncEnumerator();
         Assert.True(await entries.MoveNextAsync());
         await Assert.ThrowsAsync<IOException>(() => Reading.AllOf([whole, cut], Reading.InOrder with { Order = ShuffleOrder.Whole }));
         Assert.Empty(new[] { name, cutName }.SelectMany(file => Directory.GetFileSystemEntries(Path.GetTempPath(), $"*{file}*")));
@@ -199,7 +200,7 @@ public sealed class FileSourceTests
         using var folder = new TempFolder();
         await using var source = new FileSource([folder.Write("a.jsonl", Reading.Numbered(10))], Reading.InOrder);
         using var stop = new CancellationTokenSource();
-        await using var entries = source.ReadAsync(new Position("files", 0, 0), stop.Token).GetAsyncEnumerator();
+        await using var entries = source.ReadAsync(new SettledPositions(), stop.Token).GetAsyncEnumerator();
         Assert.True(await entries.MoveNextAsync());
         stop.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await entries.MoveNextAsync());

@@ -5,6 +5,7 @@ using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Tokenizers;
 using MassDpo.PolicyKit;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
 using MassDpo.TestKit;
 
 namespace MassDpo.Ingest.Tests.Sources;
@@ -116,7 +117,7 @@ public sealed class LineTests
             stream.Write("\nnext\n"u8);
         }
         await using var source = new FileSource([file], Reading.InOrder with { MaxRecordBytes = 100_000 });
-        await using var entries = source.ReadAsync(new(source.Name, 0, 0), default).GetAsyncEnumerator();
+        await using var entries = source.ReadAsync(new SettledPositions(), default).GetAsyncEnumerator();
         var before = GC.GetAllocatedBytesForCurrentThread();
         Assert.True(await entries.MoveNextAsync());
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 100_000, 1_000_000);
@@ -137,7 +138,7 @@ public sealed class LineTests
         record[^1] = (byte)'\r';
         var file = Reading.WriteBytes(folder, "a.jsonl", [.. record, .. "\r\n{}\n"u8]);
         await using var source = new FileSource([file], Reading.InOrder with { MaxRecordBytes = 1 << 20, Order = ShuffleOrder.Parse(order) });
-        await using var entries = source.ReadAsync(new(source.Name, 0, 0), default).GetAsyncEnumerator();
+        await using var entries = source.ReadAsync(new SettledPositions(), default).GetAsyncEnumerator();
         var validator = new RecordValidator(new RecordEncoder(WordLevelTokenizer.Create(["a"], splitsAtWhitespace: true), MadePolicy.Config()), Duplicates.Drop, 1 << 20);
         var letters = new List<DeadLetter>();
         var before = GC.GetAllocatedBytesForCurrentThread();
@@ -158,7 +159,7 @@ public sealed class LineTests
         using var folder = new TempFolder();
         var file = Reading.WriteBytes(folder, "a.jsonl", [.. Enumerable.Repeat((byte)'x', length), (byte)'\n', .. Enumerable.Repeat((byte)'y', length), (byte)'\n']);
         await using var source = new FileSource([file], Reading.InOrder with { MaxRecordBytes = 12_000_000 });
-        await using var entries = source.ReadAsync(new(source.Name, 0, 0), default).GetAsyncEnumerator();
+        await using var entries = source.ReadAsync(new SettledPositions(), default).GetAsyncEnumerator();
         var before = GC.GetAllocatedBytesForCurrentThread();
         Assert.True(await entries.MoveNextAsync());
         // Buffers of 2^17 … 2^23 on the way, and one of the limit.

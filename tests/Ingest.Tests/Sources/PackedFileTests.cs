@@ -76,7 +76,7 @@ public sealed class PackedFileTests
     private static async Task Fill(List<string> read, string file, ShuffleOrder order)
     {
         await using var source = new FileSource([file], Reading.InOrder with { Order = order });
-        await foreach (var entry in source.ReadAsync(new Position(source.Name, 0, 0), default))
+        await foreach (var entry in source.ReadAsync(new SettledPositions(), default))
             read.Add(Read.Of(entry).Text);
     }
 }

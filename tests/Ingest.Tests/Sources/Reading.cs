@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using MassDpo.Ingest.Sources;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
 using MassDpo.TestKit;
 
 namespace MassDpo.Ingest.Tests.Sources;
@@ -24,9 +25,19 @@ internal static class Reading
     public static async Task<List<Read>> AllOf(IRecordSource source, Position? from = null)
     {
         var all = new List<Read>();
-        await foreach (var entry in source.ReadAsync(from ?? new Position(source.Name, 0, 0), default))
+        await foreach (var entry in source.ReadAsync(SettledBefore(from ?? new Position(source.Name, 0, 0)), default))
             all.Add(Read.Of(entry));
         return all;
+    }
+
+    /// <summary>Everything before a position is settled.</summary>
+    public static SettledPositions SettledBefore(Position position)
+    {
+        var settled = new SettledPositions();
+        for (var pass = 0; pass < position.Pass; pass++)
+            settled.EndPass(position.Source, pass, 0);
+        settled.AddRange(position with { Index = 0 }, position.Index);
+        return settled;
     }
 
     public static async Task<List<Read>> AllOf(string[] files, FileSourceOptions options)

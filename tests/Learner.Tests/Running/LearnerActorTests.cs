@@ -5,6 +5,7 @@ using MassDpo.Policy;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
+using MassDpo.Shared.Sources;
 using MassDpo.TestKit;
 using MassDpo.TestKit.Files;
 using MassDpo.TestKit.Simulation;
@@ -26,7 +27,7 @@ public sealed class LearnerActorTests : IDisposable
         {
             Assert.Equal((1, 0, _made.Start.ComputeHash()), (policy.Epoch, policy.Version, policy.Hash));
             // Neither asking, nor a confirmation of another epoch or version, opens slots.
-            bench.Tell(new SlotRequest(LearnerBench.Intake, 1, 8, [], false));
+            bench.Tell(new SlotRequest(LearnerBench.Intake, 1, 8, [], false, InputShare.All(LearnerBench.Intake)));
             bench.Tell(new SnapshotConfirmed("other", policy.Epoch + 1, policy.Version, policy.Hash));
             bench.Tell(new SnapshotConfirmed("other", policy.Epoch - 1, policy.Version, policy.Hash));
             bench.Tell(new SnapshotConfirmed("other", policy.Epoch, policy.Version + 1, policy.Hash));
@@ -120,7 +121,7 @@ public sealed class LearnerActorTests : IDisposable
             Assert.Equal(2, policy.Epoch);
         Assert.Empty(bench.Heard());
         // What belongs to the epoch before counts no more.
-        bench.Tell(new SlotRequest(LearnerBench.Intake, 1, 18, [], true));
+        bench.Tell(new SlotRequest(LearnerBench.Intake, 1, 18, [], true, InputShare.All(LearnerBench.Intake)));
         bench.Tell(new PositionDead(LearnerBench.Intake, 1, Letter(17)));
         var opened = bench.Open(version: 1);
         Assert.Equal((2, 1, 4), (opened.Epoch, opened.Version, opened.Settled.Count));
@@ -377,7 +378,7 @@ public sealed class LearnerActorTests : IDisposable
         bench.Compute(open[0], 1);
         var outcome = bench.Process.Stop();
         Assert.Equal((true, 1, 4), (outcome.Stopped, outcome.Version, outcome.Counts.Applied));
-        var stopped = Assert.IsType<LearnerStopped>(Assert.Single(bench.Heard()));
+        var stopped = Assert.IsType<LearnerStopped>(Assert.Single(bench.Heard(), notice => notice is not CheckpointWritten));
         Assert.Contains("asked to stop", stopped.Reason);
         Assert.Equal(outcome.PolicyHash, WholeRun.HashOf(_made, Path.Combine(Output, "policy")));
         foreach (var file in new[] { "config.json", "tokenizer.json" })
@@ -385,7 +386,7 @@ public sealed class LearnerActorTests : IDisposable
         Assert.Equal(4, new RunLogs(Output).Selections.Count);
         // Whatever still comes is for nobody.
         bench.Compute(open[1], 1);
-        bench.Tell(new SlotRequest(LearnerBench.Intake, bench.Epoch, 18, [], true));
+        bench.Tell(new SlotRequest(LearnerBench.Intake, bench.Epoch, 18, [], true, InputShare.All(LearnerBench.Intake)));
         bench.Tell(new LearnerMessage.Stop());
         Assert.Empty(bench.Heard());
         Assert.Equal(4, new RunLogs(Output).Selections.Count);

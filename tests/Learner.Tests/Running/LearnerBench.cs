@@ -1,6 +1,7 @@
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Files;
 using MassDpo.Shared.Links;
+using MassDpo.Shared.Sources;
 using MassDpo.TestKit.Files;
 
 namespace MassDpo.Learner.Tests.Running;
@@ -86,7 +87,7 @@ internal sealed class LearnerBench : IDisposable
     /// <summary>Asks for slots for so many records in all of this epoch; the blocks granted now, with the records that are next.</summary>
     public List<PoolBlock> Ask(long offered, bool ended = false)
     {
-        Tell(new SlotRequest(Intake, Epoch, offered, ended ? [new PassEnd(Intake, 0, _made.Records.Count)] : [], ended));
+        Tell(new SlotRequest(Intake, Epoch, offered, ended ? [new PassEnd(Intake, 0, _made.Records.Count)] : [], ended, InputShare.All(Intake)));
         return Granted();
     }
 

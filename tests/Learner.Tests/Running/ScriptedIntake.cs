@@ -1,6 +1,7 @@
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.Learner.Tests.Running;
 
@@ -99,6 +100,6 @@ internal sealed class ScriptedIntake(IActorContext<ControlNotice> context, strin
         if (_offered == before && (!ended || _toldEnd))
             return;
         _toldEnd = ended;
-        await control.SendAsync(new SlotRequest(name, _epoch, _offered, ended ? [new PassEnd(name, 0, records.Count)] : [], ended), cancellation);
+        await control.SendAsync(new SlotRequest(name, _epoch, _offered, ended ? [new PassEnd(name, 0, records.Count)] : [], ended, InputShare.All(name)), cancellation);
     }
 }

@@ -2,6 +2,7 @@ using MassDpo.Learner.Slots;
 using MassDpo.PolicyKit;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
+using MassDpo.Shared.Sources;
 using MassDpo.Shared.Numerics;
 
 namespace MassDpo.Learner.Tests.Slots;
@@ -44,11 +45,12 @@ internal sealed class LedgerSchedule
         _random = new StableRandom(seed, 0x5C4ED);
         var batch = 1 + _random.Below(6);
         _options = new SlotOptions(batch, BlockSize: 1 + _random.Below(batch + 1), MaxStaleness: _random.Below(4), MaxAttempts: 1 + _random.Below(3),
-            Lease: TimeSpan.FromSeconds(10), Intakes: 1 + _random.Below(3));
+            Lease: TimeSpan.FromSeconds(10));
+        var intakes = 1 + _random.Below(3);
         _firstVersion = _random.Below(3) * 7;
         _ledger = new SlotLedger(_options, Epoch, _firstVersion);
         _nextSlot = _firstVersion * batch;
-        _sources = [.. Enumerable.Range(0, _options.Intakes).Select(i => new Source($"intake-{i}", _random.Below(25)))];
+        _sources = [.. Enumerable.Range(0, intakes).Select(i => new Source($"intake-{i}", _random.Below(25)))];
         foreach (var source in _sources)
             for (var i = 0; i < source.Total; i++)
                 source.Records.Add(new Record(source, i, IsPoison: _random.Below(12) == 0));
@@ -122,8 +124,8 @@ internal sealed class LedgerSchedule
                 break;
             case 10:
                 var source = _sources[_random.Below(_sources.Length)];
-                _ledger.Request(new SlotRequest(source.Name, Epoch + (_random.Below(2) == 0 ? 1 : -1), 1000, [], true));
-                _ledger.Request(new SlotRequest(source.Name, Epoch, _random.Below((int)source.Offered + 1), [], false));
+                _ledger.Request(new SlotRequest(source.Name, Epoch + (_random.Below(2) == 0 ? 1 : -1), 1000, [], true, ShareOf(source)));
+                _ledger.Request(new SlotRequest(source.Name, Epoch, _random.Below((int)source.Offered + 1), [], false, ShareOf(source)));
                 break;
             case 11:
                 Misbehave(_selectors[_random.Below(_selectors.Length)]);
@@ -140,8 +142,10 @@ internal sealed class LedgerSchedule
         source.Offered = Math.Min(source.Total, source.Offered + _random.Below(6) + (wild ? 0 : 1));
         // The end may be told with the last records or after them.
         source.HasEnded |= source.Offered == source.Total && (!wild || _random.Below(2) == 0);
-        _ledger.Request(new SlotRequest(source.Name, Epoch, source.Offered, [], source.HasEnded));
+        _ledger.Request(new SlotRequest(source.Name, Epoch, source.Offered, [], source.HasEnded, ShareOf(source)));
     }
+
+    private InputShare ShareOf(Source source) => new([source.Name], _sources.Length);
 
     private void Grant(string intake, SlotBlock block)
     {

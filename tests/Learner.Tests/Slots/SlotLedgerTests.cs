@@ -2,6 +2,7 @@ using MassDpo.Learner.Slots;
 using MassDpo.PolicyKit;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.Learner.Tests.Slots;
 
@@ -108,15 +109,15 @@ public sealed class SlotLedgerTests
     [Fact]
     public void A_short_batch_closes_only_when_every_intake_has_ended()
     {
-        var ledger = New(Options with { Intakes = 2 });
-        Ask(ledger, 2, ended: true, intake: "a");
+        var ledger = New(Options);
+        Ask(ledger, 2, ended: true, intake: "a", parts: 2);
         ledger.Accept(Computed(Assert.Single(ledger.Grant(Noon)).Block, 0));
         Assert.Null(ledger.TryClose());
         Assert.False(ledger.IsDrained);
-        Ask(ledger, 1, intake: "b");
+        Ask(ledger, 1, intake: "b", parts: 2);
         Assert.Empty(ledger.Grant(Noon));
         Assert.Null(ledger.TryClose());
-        Ask(ledger, 1, ended: true, intake: "b");
+        Ask(ledger, 1, ended: true, intake: "b", parts: 2);
         ledger.Accept(Computed(Assert.Single(ledger.Grant(Noon)).Block, 0));
         Assert.Equal([2, 1], ledger.TryClose()!.BlockCounts);
         Assert.True(ledger.IsDrained);
@@ -151,8 +152,8 @@ public sealed class SlotLedgerTests
         Ask(ledger, 2);
         Ask(ledger, 2);
         Ask(ledger, 1);
-        ledger.Request(new SlotRequest("in", Epoch - 1, 100, [], true));
-        ledger.Request(new SlotRequest("in", Epoch + 1, 100, [], true));
+        ledger.Request(new SlotRequest("in", Epoch - 1, 100, [], true, InputShare.All("in")));
+        ledger.Request(new SlotRequest("in", Epoch + 1, 100, [], true, InputShare.All("in")));
         Assert.Equal(2, Assert.Single(ledger.Grant(Noon)).Block.Count);
         Ask(ledger, 3, ended: true);
         Ask(ledger, 2);
@@ -332,12 +333,12 @@ public sealed class SlotLedgerTests
     public void Intakes_that_all_have_records_all_get_slots()
     {
         // One batch is one block: were the fullest intake always served, "b" would wait for the end of "a".
-        var ledger = New(Options with { BatchSize = 2, BlockSize = 2, Intakes = 3 });
+        var ledger = New(Options with { BatchSize = 2, BlockSize = 2 });
         var granted = new Dictionary<string, long> { ["a"] = 0, ["b"] = 0, ["c"] = 0 };
         for (var round = 0; round < 30; round++)
         {
             foreach (var intake in granted.Keys)
-                Ask(ledger, granted[intake] + 10, intake: intake);
+                Ask(ledger, granted[intake] + 10, intake: intake, parts: 3);
             foreach (var (intake, block) in ledger.Grant(Noon))
             {
                 granted[intake] += block.Count;
@@ -350,8 +351,8 @@ public sealed class SlotLedgerTests
 
     private static SlotLedger New(SlotOptions options, long version = 0) => new(options, Epoch, version);
 
-    private static void Ask(SlotLedger ledger, long offered, bool ended = false, string intake = "in") =>
-        ledger.Request(new SlotRequest(intake, Epoch, offered, [], ended));
+    private static void Ask(SlotLedger ledger, long offered, bool ended = false, string intake = "in", int parts = 1) =>
+        ledger.Request(new SlotRequest(intake, Epoch, offered, [], ended, new InputShare([intake], parts)));
 
     private static List<SlotBlock> Granted(SlotLedger ledger, int records)
     {

@@ -6,6 +6,7 @@ using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Tokenizers;
 using MassDpo.PolicyKit;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
 using MassDpo.TestKit;
 
 namespace MassDpo.PipelineKit.Mutants;
@@ -94,7 +95,7 @@ internal sealed class MutatedRecords : MutatedInput
     private void ReadFile(string file, List<byte[]> lines, RecordValidator validator, int vocabulary, Action<string> verdict)
     {
         var source = new FileSource([file], new FileSourceOptions(new ShuffleOrder(), 1, 1, 0, MaxRecordBytes));
-        var entries = source.ReadAsync(new Position(source.Name, 0, 0), CancellationToken.None).GetAsyncEnumerator();
+        var entries = source.ReadAsync(new SettledPositions(), CancellationToken.None).GetAsyncEnumerator();
         var number = 0;
         while (Next(number, lines))
         {

@@ -5,6 +5,7 @@ using MassDpo.Ingest.Sources;
 using MassDpo.PolicyKit;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Numerics;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.PipelineKit.Schedules;
 
@@ -45,7 +46,7 @@ internal sealed class ScheduledStream : ISimulatedStream
     {
         var entries = new Dictionary<Position, (RecordKind, SourceEntry.Bytes)>();
         var source = Open(_schedule.OptionsOf(_schedule.Lives[^1]));
-        var reading = source.ReadAsync(new Position(source.Name, 0, 0), CancellationToken.None).GetAsyncEnumerator();
+        var reading = source.ReadAsync(new SettledPositions(), CancellationToken.None).GetAsyncEnumerator();
         while (reading.MoveNextAsync().AsTask().GetAwaiter().GetResult())
             if (reading.Current is SourceEntry.Bytes entry)
                 entries[entry.Position] = (_schedule.Lines[(int)entry.Line - 1], entry with { Json = entry.Json.ToArray() });

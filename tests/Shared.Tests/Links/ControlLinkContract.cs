@@ -36,7 +36,7 @@ public abstract class ControlLinkContract
         authority.Announce(new BatchClosed(3, 8));
         var late = new Noticed();
         using var second = link.Join("late", late.Deliver);
-        authority.Announce(new LearnerStopped(3, "end"));
+        authority.Announce(new LearnerStopped(3, "end", InputEnded: true));
         Assert.Equal([typeof(EpochOpened), typeof(SlotsGranted), typeof(BatchClosed), typeof(LearnerStopped)], (await early.Take(4)).Select(n => n.GetType()));
         var heard = await late.Take(2);
         Assert.Equal((3, 8), (heard[0].Epoch, Assert.IsType<EpochOpened>(heard[0]).Version));

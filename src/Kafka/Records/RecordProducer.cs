@@ -1,0 +1,111 @@
+using Confluent.Kafka;
+using MassDpo.Kafka.Client;
+
+namespace MassDpo.Kafka.Records;
+
+/// <summary>A value could not be produced; the message names which and why.</summary>
+public sealed class ProduceException(string message, Exception? inner = null) : IOException(message, inner);
+
+/// <summary>
+/// Produces values to one topic, idempotent and acknowledged by all replicas: each once and in order per partition, whatever is retried on the way. What
+/// librdkafka has in its queue is bounded; a full queue holds the caller up.
+/// </summary>
+public sealed class RecordProducer : IDisposable
+{
+    private readonly KafkaOptions _options;
+    private readonly string _topic;
+    private readonly IProducer<byte[]?, byte[]> _producer;
+    private readonly CancellationTokenSource _failed = new();
+    private volatile ProduceException? _failure;
+    private long _acknowledged;
+
+    /// <param name="options">how to reach the cluster</param>
+    /// <param name="topic">to produce to</param>
+    /// <exception cref="InvalidDataException">no server is named, or librdkafka does not know a property</exception>
+    public RecordProducer(KafkaOptions options, string topic)
+    {
+        (_options, _topic) = (options, topic);
+        try
+        {
+            _producer = new ProducerBuilder<byte[]?, byte[]>(new ProducerConfig(options.Client("massdpo-produce")) { EnableIdempotence = true, Acks = Acks.All, LingerMs = 20 })
+                .SetErrorHandler((_, error) =>
+                {
+                    if (error.IsFatal)
+                        Fail(new ProduceException($"producing to '{topic}' failed: {options.Redact(error.Reason)}"));
+                })
+                .SetLogHandler((_, _) => { })
+                .Build();
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            throw new InvalidDataException($"kafka.client: {options.Redact(e.Message)}", e);
+        }
+    }
+
+    /// <summary>Values that the cluster has.</summary>
+    public long Acknowledged => Interlocked.Read(ref _acknowledged);
+
+    /// <summary>Hands a value over; it is on its way when this returns.</summary>
+    /// <param name="name">what errors call it</param>
+    /// <param name="key">those of one key go to one partition, in order; null: to any</param>
+    /// <param name="value">the value</param>
+    /// <param name="headers">its headers</param>
+    /// <param name="cancellation">ends waiting for room</param>
+    /// <exception cref="ProduceException">an earlier value could not be produced, or this one cannot be</exception>
+    public async ValueTask ProduceAsync(string name, byte[]? key, byte[] value, Headers? headers, CancellationToken cancellation)
+    {
+        var message = new Message<byte[]?, byte[]> { Key = key, Value = value, Headers = headers };
+        while (true)
+        {
+            if (_failure is { } failure)
+                throw failure;
+            try
+            {
+                _producer.Produce(_topic, message, report =>
+                {
+                    if (report.Error.IsError)
+                        Fail(new ProduceException($"{name} could not be produced to '{_topic}': {_options.Redact(report.Error.Reason)}"));
+                    else
+                        Interlocked.Increment(ref _acknowledged);
+                });
+                return;
+            }
+            catch (ProduceException<byte[]?, byte[]> e) when (e.Error.Code == ErrorCode.Local_QueueFull)
+            {
+                await Task.Run(() => _producer.Flush(TimeSpan.FromMilliseconds(100)), cancellation);
+            }
+            catch (ProduceException<byte[]?, byte[]> e)
+            {
+                throw new ProduceException($"{name} could not be produced to '{_topic}': {_options.Redact(e.Error.Reason)}", e);
+            }
+        }
+    }
+
+    /// <summary>Waits until the cluster has all that was handed over.</summary>
+    /// <exception cref="ProduceException">it has not taken all</exception>
+    public async Task FlushAsync(CancellationToken cancellation)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _failed.Token);
+        try
+        {
+            await Task.Run(() => _producer.Flush(either.Token), CancellationToken.None);
+        }
+        catch (OperationCanceledException) when (_failure is not null)
+        {
+        }
+        if (_failure is { } failure)
+            throw failure;
+    }
+
+    public void Dispose()
+    {
+        _producer.Dispose();
+        _failed.Dispose();
+    }
+
+    private void Fail(ProduceException failure)
+    {
+        if (Interlocked.CompareExchange(ref _failure, failure, null) is null)
+            _failed.Cancel();
+    }
+}

@@ -1,0 +1,86 @@
+using System.Runtime.CompilerServices;
+using Confluent.Kafka;
+using MassDpo.Kafka.Client;
+
+namespace MassDpo.Kafka.Records;
+
+/// <summary>One message of a topic.</summary>
+/// <param name="Partition">it stands in</param>
+/// <param name="Offset">of it there</param>
+/// <param name="Key">null: none</param>
+/// <param name="Value">null: a tombstone</param>
+/// <param name="Headers">what came with it</param>
+/// <param name="Time">when it was produced</param>
+public sealed record TopicMessage(int Partition, long Offset, byte[]? Key, byte[]? Value, Headers Headers, DateTimeOffset Time);
+
+/// <summary>Reads a topic without a consumer group, all partitions, from their beginning or their end: to watch, not to work.</summary>
+public static class TopicReader
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    /// <summary>Messages in the order of their partitions.</summary>
+    /// <param name="options">how to reach the cluster</param>
+    /// <param name="topic">to read</param>
+    /// <param name="fromBeginning">of what is there; else what comes from now on</param>
+    /// <param name="untilEnd">whether it ends where the partitions end now</param>
+    /// <param name="cancellation">ends it</param>
+    /// <exception cref="IOException">the cluster cannot be reached, or has no such topic</exception>
+    public static async IAsyncEnumerable<TopicMessage> ReadAsync(KafkaOptions options, string topic, bool fromBeginning, bool untilEnd,
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        // The client blocks the thread that asks it: that is one of its own.
+        using var consumer = await Task.Run(() => Open(options, topic, fromBeginning), cancellation);
+        var left = new HashSet<int>(consumer.Assignment.Select(partition => partition.Partition.Value));
+        while (!cancellation.IsCancellationRequested && (!untilEnd || left.Count > 0))
+        {
+            ConsumeResult<byte[]?, byte[]?> result;
+            try
+            {
+                result = await Task.Run(() => consumer.Consume(cancellation), CancellationToken.None);
+            }
+            catch (OperationCanceledException)
+            {
+                yield break;
+            }
+            catch (ConsumeException e)
+            {
+                throw new IOException($"topic '{topic}' cannot be read: {options.Redact(e.Error.Reason)}", e);
+            }
+            if (result.IsPartitionEOF)
+                left.Remove(result.Partition.Value);
+            else
+                yield return new TopicMessage(result.Partition, result.Offset, result.Message.Key, result.Message.Value, result.Message.Headers, result.Message.Timestamp.UtcDateTime);
+        }
+    }
+
+    private static IConsumer<byte[]?, byte[]?> Open(KafkaOptions options, string topic, bool fromBeginning)
+    {
+        var config = new ConsumerConfig(options.Client("massdpo-tail")) { GroupId = "massdpo-tail", EnableAutoCommit = false, EnablePartitionEof = true, AutoOffsetReset = AutoOffsetReset.Error };
+        IConsumer<byte[]?, byte[]?>? consumer = null;
+        try
+        {
+            consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).SetLogHandler((_, _) => { }).Build();
+            using var admin = new DependentAdminClientBuilder(consumer.Handle).Build();
+            var metadata = admin.GetMetadata(topic, Patience).Topics.Single();
+            if (metadata.Error.IsError || metadata.Partitions.Count == 0)
+                throw new IOException($"topic '{topic}' cannot be read: {options.Redact(metadata.Error.Reason)}");
+            consumer.Assign(metadata.Partitions.Select(partition => new TopicPartitionOffset(topic, partition.PartitionId, fromBeginning ? Offset.Beginning : Offset.End)));
+            return consumer;
+        }
+        catch (KafkaException e)
+        {
+            consumer?.Dispose();
+            throw new IOException($"{options.Bootstrap} cannot be asked for topic '{topic}': {options.Redact(e.Error.Reason)}", e);
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            consumer?.Dispose();
+            throw new InvalidDataException($"kafka.client: {options.Redact(e.Message)}", e);
+        }
+        catch
+        {
+            consumer?.Dispose();
+            throw;
+        }
+    }
+}
