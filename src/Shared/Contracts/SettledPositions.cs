@@ -91,8 +91,30 @@ public sealed class SettledPositions
         }
     }
 
+    /// <summary>All that is known: of each pass over each source the settled half-open intervals in order, and its length where that is known.</summary>
+    public IEnumerable<(string Source, int Pass, IReadOnlyList<(long Start, long End)> Intervals, long? Length)> Passes()
+    {
+        foreach (var source in _passes.Keys.Union(_lengths.Keys, StringComparer.Ordinal).Order(StringComparer.Ordinal))
+        {
+            var (intervals, lengths) = (_passes.GetValueOrDefault(source), _lengths.GetValueOrDefault(source));
+            foreach (var pass in (intervals?.Keys ?? Enumerable.Empty<int>()).Union(lengths?.Keys ?? Enumerable.Empty<int>()).Order())
+                yield return (source, pass, intervals?.GetValueOrDefault(pass) ?? [], lengths?.TryGetValue(pass, out var length) == true ? length : null);
+        }
+    }
+
     /// <summary>A copy that later changes of this one do not touch.</summary>
-    public SettledPositions Copy() => FromJson(ToJson());
+    public SettledPositions Copy()
+    {
+        var copy = new SettledPositions();
+        foreach (var (source, pass, intervals, length) in Passes())
+        {
+            copy.Intervals(source, pass).AddRange(intervals);
+            if (length is { } end)
+                copy.EndPass(source, pass, end);
+        }
+        copy.Count = Count;
+        return copy;
+    }
 
     /// <summary>The form that a checkpoint holds: <c>{"source":{"passes":{"0":[[0,10]]},"lengths":{"0":10}}}</c>.</summary>
     public JsonObject ToJson()

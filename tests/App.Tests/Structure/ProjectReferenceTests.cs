@@ -15,7 +15,8 @@ public sealed class ProjectReferenceTests
         ["Selection"] = ["Policy", "Shared"],
         ["Learner"] = ["Policy", "Shared"],
         ["Audit"] = ["Shared"],
-        ["Kafka"] = ["Shared"],
+        ["Wire"] = ["Shared"],
+        ["Kafka"] = ["Shared", "Wire"],
         ["App"] = ["Audit", "Ingest", "Kafka", "Learner", "Policy", "Selection", "Shared"],
     };
 

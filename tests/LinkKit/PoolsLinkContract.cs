@@ -1,8 +1,7 @@
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
-using MassDpo.Shared.Links.Local;
 
-namespace MassDpo.Shared.Tests.Links;
+namespace MassDpo.LinkKit;
 
 /// <summary>What every pools link has to do.</summary>
 public abstract class PoolsLinkContract
@@ -108,9 +107,4 @@ public abstract class PoolsLinkContract
         Assert.Equal(["kept"], await inbox.Take(1));
         Assert.Equal(0, inbox.Count);
     }
-}
-
-public sealed class LocalPoolsLinkTests : PoolsLinkContract
-{
-    protected override IPoolsLink Create() => new LocalPoolsLink();
 }

@@ -1,9 +1,9 @@
 using System.Threading.Channels;
 
-namespace MassDpo.Shared.Tests.Links;
+namespace MassDpo.LinkKit;
 
 /// <summary>Collects what a link delivers, and waits for it.</summary>
-internal sealed class Inbox<T>
+public sealed class Inbox<T>
 {
     private readonly Channel<T> _items = Channel.CreateUnbounded<T>();
 
