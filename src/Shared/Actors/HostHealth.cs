@@ -6,6 +6,9 @@ namespace MassDpo.Shared.Actors;
 /// <param name="Lacking">by actor, what it lacks to do its work: half a sentence</param>
 public sealed record HostHealth(Exception? Failure, bool HasBegun, IReadOnlyDictionary<string, string> Lacking)
 {
+    /// <summary>Of one that has nothing to run yet.</summary>
+    public static HostHealth NotBegun { get; } = new(null, false, new Dictionary<string, string>());
+
     /// <summary>Whether all that it runs can do its work.</summary>
     public bool IsReady => Failure is null && HasBegun && Lacking.Count == 0;
 }
