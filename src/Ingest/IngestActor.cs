@@ -3,6 +3,7 @@ using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.Shared.Sources;
+using MassDpo.Shared.Telemetry;
 
 namespace MassDpo.Ingest;
 
@@ -55,6 +56,7 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
     public override async ValueTask StartAsync(CancellationToken cancellation)
     {
         // Before anything else: what an earlier incarnation held is lost, and the learner must not count on it.
+        context.Lacks("no epoch is open");
         await control.SendAsync(new IntakeReady(options.Name, context.Incarnation, source.IsShared), cancellation);
         _membership = control.Join(options.Name, notice => context.Self.Post(new IngestMessage.Noticed(notice)));
     }
@@ -107,6 +109,9 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
         _share = InputShare.All(source.Name);
         _reading = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         _entries = source.ReadAsync(_settled, _reading.Token).GetAsyncEnumerator(_reading.Token);
+        context.Instruments.Entered(options.Name, _epoch);
+        context.Instruments.InHand(0);
+        context.Lacks(null);
     }
 
     private async ValueTask FillAsync(SlotBlock block, CancellationToken cancellation)
@@ -119,8 +124,8 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
         var records = new CandidatePool?[block.Count];
         for (var i = 0; i < records.Length; i++)
             records[i] = _inHand.Dequeue();
-        _granted[block.First] = new PoolBlock(block, records);
-        await pools.OfferAsync(_granted[block.First], cancellation);
+        context.Instruments.InHand(_inHand.Count);
+        await HandOnAsync(block, records, cancellation);
     }
 
     private async ValueTask ReissueAsync(BlockReissued reissued, CancellationToken cancellation)
@@ -137,8 +142,15 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
             await control.SendAsync(new PositionDead(options.Name, _epoch, letter, death.Slot), cancellation);
             records[row] = null;
         }
-        _granted[reissued.Block.First] = new PoolBlock(reissued.Block, records);
-        await pools.OfferAsync(_granted[reissued.Block.First], cancellation);
+        await HandOnAsync(reissued.Block, records, cancellation);
+    }
+
+    private async ValueTask HandOnAsync(SlotBlock block, CandidatePool?[] records, CancellationToken cancellation)
+    {
+        using var activity = Tracing.IsOn ? Tracing.Start(Tracing.Ingest, records.Select(record => record?.Trace)) : null;
+        activity?.SetTag("massdpo.block", block.ToString());
+        _granted[block.First] = new PoolBlock(block, records) { Trace = activity?.Id };
+        await pools.OfferAsync(_granted[block.First], cancellation);
     }
 
     private async ValueTask ReadAsync(CancellationToken cancellation)
@@ -158,6 +170,7 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
             if (read == Turn - 1)
                 PostReadOn();
         }
+        context.Instruments.InHand(_inHand.Count);
         if (_offered != offeredBefore || _ended || _passEnds.Count != ends)
             await control.SendAsync(new SlotRequest(options.Name, _epoch, _offered, [.. _passEnds], _ended, _share), cancellation);
     }

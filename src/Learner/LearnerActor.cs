@@ -10,6 +10,7 @@ using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.Shared.Sources;
+using MassDpo.Shared.Telemetry;
 
 namespace MassDpo.Learner;
 
@@ -105,6 +106,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
 
     public override async ValueTask StartAsync(CancellationToken cancellation)
     {
+        context.Instruments.LearnerBegan();
         _trainer = parts.NewTrainer();
         Restore();
         _receiving = parts.Selections.Receive((block, token) => context.Self.Tell(new LearnerMessage.Computed(block), token));
@@ -153,7 +155,9 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
                 _ledger!.Accept(computed.Block);
                 break;
             case LearnerMessage.LeasesDue when _open:
-                Announce(_ledger!.Expire(context.Clock.GetUtcNow()));
+                var expired = _ledger!.Expire(context.Clock.GetUtcNow());
+                context.Instruments.Expired(expired.Count);
+                Announce(expired);
                 break;
             case LearnerMessage.DrainDue due when _draining && due.Epoch == _epoch:
                 await ClaimAsync(cancellation);
@@ -166,6 +170,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             Advance();
         if (_draining && !_ledger!.HasWholeBatch)
             await ClaimAsync(cancellation);
+        if (context.Instruments.ShowsSlots)
+            context.Instruments.Slots(_ledger?.OpenSlots ?? 0, _ledger?.FilledSlots ?? 0, _ledger?.OpenBlocks ?? 0);
     }
 
     private void Restore()
@@ -216,6 +222,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _ledger = null;
         _diedInSlot.Clear();
         parts.Directory.KeepEpoch(++_epoch);
+        context.Lacks($"no selector has confirmed version {_version} in epoch {_epoch}");
         var snapshot = NewSnapshot();
         using (var lease = snapshot.TryAcquire())
             _publishedHash = lease!.Hash;
@@ -231,7 +238,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             throw new FatalActorException(e.Message, e);
         }
         parts.Lives.HasClaimed = true;
-        parts.Snapshots.Publish(snapshot);
+        Publish(snapshot);
     }
 
     private async ValueTask HearAsync(ControlMessage message, CancellationToken cancellation)
@@ -286,6 +293,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _open = true;
         _updateEnded = context.Clock.GetTimestamp();
         _authority!.Announce(new EpochOpened(_epoch, _version, _settled.Copy()) { Identity = options.Identity.Values });
+        context.Lacks(null);
     }
 
     private void Drain()
@@ -325,6 +333,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
 
     private void Train(ClosedBatch batch)
     {
+        using var activity = Tracing.IsOn ? Tracing.Start(Tracing.Update, batch.Traces) : null;
         CheckReference(batch);
         var selections = Unsettled(batch.Selections);
         var update = _trainer!.Update(selections);
@@ -333,7 +342,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         // Before anything is written or hashed, so that selectors work meanwhile.
         var snapshot = NewSnapshot();
         using var lease = snapshot.TryAcquire();
-        parts.Snapshots.Publish(snapshot);
+        Publish(snapshot);
         _authority!.Announce(new BatchClosed(_epoch, _version));
         Grant();
         // First of all: the next events tell it, and a selector that comes to them before would compute it itself.
@@ -358,6 +367,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             if (selection.Measures is { } measures)
                 _window.Add(measures);
             lag = Math.Max(lag, selection.Event.Lag);
+            context.Instruments.Stale(selection.Event.Lag);
             _lags[selection.Event.Lag] = _lags.GetValueOrDefault(selection.Event.Lag) + 1;
             _counts = _counts with
             {
@@ -371,6 +381,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         var entry = new UpdateEntry(_version, batch.FirstSlot, [.. selections.Select(s => s?.Pool.Position)], [.. selections.Select(s => s?.Line.Hash)],
             batch.BlockCounts, update.Loss, update.LearningRate, refreshed ? _trainer.Reference.Hash : null);
         _logs.Append(parts.Directory.Updates, entry.ToLine());
+        context.Instruments.Updated(entry.Applied, update.Loss);
+        activity?.SetTag("massdpo.version", _version).SetTag("massdpo.records", entry.Applied).SetTag("massdpo.loss", update.Loss);
         var took = context.Clock.GetElapsedTime(_updateEnded).TotalSeconds;
         _updateEnded = context.Clock.GetTimestamp();
         _counts = _counts with { Seconds = _counts.Seconds + took };
@@ -418,6 +430,16 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         return result;
     }
 
+    private void Publish(PolicySnapshot snapshot)
+    {
+        using var activity = Tracing.Start(Tracing.Publish);
+        activity?.SetTag("massdpo.version", snapshot.Version);
+        if (context.Instruments.CountsBytes)
+            context.Instruments.Published(_trainer!.Weights.Bytes);
+        context.Instruments.Holds(context.Self.Name, snapshot.Epoch, snapshot.Version);
+        parts.Snapshots.Publish(snapshot);
+    }
+
     private PolicySnapshot NewSnapshot() => new(_epoch, _version, _trainer!.Snapshot(), _trainer.Reference.Current);
 
     private void Bury(DeadLetter letter)
@@ -425,6 +447,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         if (!_settled.Add(letter.Position))
             return;
         _logs.Append(parts.Directory.DeadLetters, DeadLetterLine.Of(letter));
+        context.Instruments.Died(letter.Code);
         _counts = _counts with { Dead = _counts.Dead + 1 };
     }
 
@@ -444,6 +467,9 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
 
     private void Commit()
     {
+        using var activity = Tracing.Start(Tracing.Checkpoint);
+        activity?.SetTag("massdpo.version", _version);
+        var began = context.Clock.GetTimestamp();
         _logs.Rotate(_version);
         // The logs first: a checkpoint may only name what is durable.
         _logs.Sync();
@@ -454,6 +480,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         // Neither log goes while no checkpoint covers it.
         if (_logs.FirstToKeep is { } begin && _store.List().Any(name => name.Version == begin && _store.IsWhole(name, NoteDamage)))
             _logs.DropBefore(begin);
+        context.Instruments.Committed(began);
         _authority?.Announce(new CheckpointWritten(_epoch, _version, _settled.Copy()));
         if (_version > parts.Lives.Committed)
             parts.Lives.Failures.Clear();
@@ -465,6 +492,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _ended = true;
         _open = false;
         _leases?.Dispose();
+        context.Lacks("the run has ended");
         Commit();
         PolicyDirectory.SaveLike(parts.PolicyDirectory, parts.Directory.Policy, parts.Directory.Files, _trainer!.Weights);
         _authority?.Announce(new LearnerStopped(_epoch, stopped ? "the learner was asked to stop" : "the input has ended", InputEnded: !stopped));

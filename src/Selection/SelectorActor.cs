@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
+using MassDpo.Shared.Telemetry;
 
 namespace MassDpo.Selection;
 
@@ -37,6 +39,7 @@ public sealed class SelectorActor(IActorContext<SelectorMessage> context, Select
 
     public override async ValueTask StartAsync(CancellationToken cancellation)
     {
+        context.Lacks("it has no snapshot of the policy");
         await control.SendAsync(new SelectorReady(options.Name, context.Incarnation), cancellation);
         _subscription = snapshots.Subscribe(() => context.Self.Post(new SelectorMessage.SnapshotArrived()));
         Pull();
@@ -84,6 +87,8 @@ public sealed class SelectorActor(IActorContext<SelectorMessage> context, Select
         var newEpoch = newest.Epoch != _policy?.Epoch;
         _policy?.Dispose();
         _policy = newest;
+        context.Instruments.Holds(options.Name, newest.Epoch, newest.Version);
+        context.Lacks(null);
         // The learner opens no slots before one selector has confirmed that it holds what was published.
         if (newEpoch)
             await control.SendAsync(new SnapshotConfirmed(options.Name, newest.Epoch, newest.Version, newest.Hash), cancellation);
@@ -98,7 +103,7 @@ public sealed class SelectorActor(IActorContext<SelectorMessage> context, Select
             return;
         if (!isOver)
         {
-            var outcome = engine.Select(_block, _policy, options.Name);
+            var outcome = Select(_block, _policy);
             if (outcome.Computed is not null)
                 await selections.SendAsync(outcome.Computed, cancellation);
             else
@@ -107,5 +112,19 @@ public sealed class SelectorActor(IActorContext<SelectorMessage> context, Select
         _heartbeat?.Dispose();
         _block = null;
         Pull();
+    }
+
+    private BlockOutcome Select(PoolBlock block, SnapshotLease policy)
+    {
+        using var activity = Tracing.IsOn ? Tracing.Start(Tracing.Select, block.Pools.Select(pool => pool?.Trace), block.Trace) : null;
+        activity?.SetTag("massdpo.block", block.Block.ToString()).SetTag("massdpo.selector", options.Name).SetTag("massdpo.version", policy.Version);
+        var began = context.Clock.GetTimestamp();
+        var outcome = engine.Select(block, policy, options.Name);
+        context.Instruments.Selected(began);
+        if (activity is null)
+            return outcome;
+        if (outcome.Failures.Count > 0)
+            activity.SetStatus(ActivityStatusCode.Error, outcome.Failures[0].Reason);
+        return outcome with { Computed = outcome.Computed is { } computed ? computed with { Trace = activity.Id } : null };
     }
 }

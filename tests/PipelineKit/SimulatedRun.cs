@@ -111,6 +111,7 @@ public sealed class SimulatedRun : IDisposable
         _freed = true;
         if (!_host.Failure.IsFaulted)
             _host.Stop();
+        _host.Instruments.Dispose();
         _links.Dispose();
         _directory.Dispose();
         _source.DisposeAsync().AsTask().GetAwaiter().GetResult();

@@ -1,4 +1,5 @@
 using MassDpo.Learner;
+using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 
 namespace MassDpo.App.Hosting;
@@ -11,6 +12,9 @@ public interface IMassDpo
     /// falls far behind loses the oldest events; <c>selections.jsonl</c> has them all.
     /// </summary>
     IAsyncEnumerable<SelectionEvent> Tap(CancellationToken cancellation = default);
+
+    /// <summary>Whether the run works, and what its actors still lack: for the host's own health checks. Any thread may ask at any time.</summary>
+    HostHealth Health { get; }
 
     /// <summary>How the run ended, once it has: its source has ended or the host was stopped.</summary>
     Task<LearnerOutcome> Completion { get; }

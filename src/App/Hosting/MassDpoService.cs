@@ -1,8 +1,10 @@
 using MassDpo.App.Evaluation;
 using MassDpo.App.Running;
+using MassDpo.App.Watching;
 using MassDpo.Audit.Tap;
 using MassDpo.Ingest.Sources;
 using MassDpo.Learner;
+using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Settings;
 using Microsoft.Extensions.Hosting;
@@ -15,6 +17,18 @@ internal sealed class MassDpoService(MassDpoOptions options, ILogger<MassDpoServ
 {
     private readonly SelectionTap _tap = new();
     private readonly TaskCompletionSource<LearnerOutcome> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private RunJob? _job;
+
+    public HostHealth Health
+    {
+        get
+        {
+            var health = Volatile.Read(ref _job)?.Health ?? HostHealth.NotBegun;
+            // Whatever ended it, in its actors or around them.
+            return _completion.Task.Exception?.InnerException is { } failure ? health with { Failure = failure } : health;
+        }
+    }
 
     public Task<LearnerOutcome> Completion => _completion.Task;
 
@@ -29,9 +43,11 @@ internal sealed class MassDpoService(MassDpoOptions options, ILogger<MassDpoServ
             var settings = EffectiveSettings.Load(options.Configuration, [], [], options.Settings.Select(setting => (setting.Key, setting.Value, nameof(MassDpoOptions))));
             var run = RunOptions.From(settings);
             var request = new RunRequest(Required(options.Policy, nameof(options.Policy)), Required(options.Output, nameof(options.Output)),
-                options.Evaluation, EvaluationOptions.From(settings), options.ContinueWithChanges, run);
+                options.Evaluation, EvaluationOptions.From(settings), options.ContinueWithChanges, run) { Watch = WatchOptions.From(settings) };
             var source = options.Source ?? throw new InvalidOperationException($"{nameof(MassDpoOptions)}.{nameof(options.Source)} is not set");
-            var result = await new RunJob(request, logger).RunAsync(() => new EnumerableSource("host", source), (_, _) => { }, _tap.Publish, stoppingToken);
+            var job = new RunJob(request, logger);
+            Volatile.Write(ref _job, job);
+            var result = await job.RunAsync(() => new EnumerableSource("host", source), (_, _) => { }, _tap.Publish, stoppingToken);
             _completion.SetResult(result.Outcome);
         }
         catch (Exception e)

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using MassDpo.App.Evaluation;
+using MassDpo.App.Watching;
 using MassDpo.Learner;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Policy;
@@ -19,7 +20,11 @@ namespace MassDpo.App.Running;
 /// <param name="EvaluationOptions">how</param>
 /// <param name="ContinueWithChanges">whether a resume with other settings is let through</param>
 /// <param name="Options">everything else</param>
-public sealed record RunRequest(string Policy, string Output, string? Evaluation, EvaluationOptions EvaluationOptions, bool ContinueWithChanges, RunOptions Options);
+public sealed record RunRequest(string Policy, string Output, string? Evaluation, EvaluationOptions EvaluationOptions, bool ContinueWithChanges, RunOptions Options)
+{
+    /// <summary>How it lets itself be watched; null: not.</summary>
+    public WatchOptions? Watch { get; init; }
+}
 
 /// <summary>How a run ended, with what its report holds.</summary>
 public sealed record RunResult(LearnerOutcome Outcome, JsonObject Report, EvaluationResult? Before, EvaluationResult? After);
@@ -30,6 +35,11 @@ public sealed record RunResult(LearnerOutcome Outcome, JsonObject Report, Evalua
 /// <param name="files">what the output directory is written through; null: the real file system</param>
 public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = null)
 {
+    private ActorHost? _host;
+
+    /// <summary>How the run's actors stand; before it has begun, that it has not.</summary>
+    public HostHealth Health => Volatile.Read(ref _host)?.Health ?? HostHealth.NotBegun;
+
     /// <summary>Runs until the input has ended or <paramref name="stop"/> asks for an orderly end.</summary>
     /// <param name="open">makes the source of the records</param>
     /// <param name="progress">told of every update, with the source's estimate of all records</param>
@@ -46,6 +56,10 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         CancellationToken stop)
     {
         var options = request.Options;
+        // What watches it stays until all is done, the host's actors among it.
+        await using var host = new LocalHost(TimeProvider.System, logger);
+        Volatile.Write(ref _host, host);
+        await using var watch = request.Watch is { } how ? await ProcessWatch.StartAsync(how, host, logger) : null;
         set_num_threads(options.Threads);
         using var policy = LoadedPolicy.Load(request.Policy);
         using var directory = RunDirectory.Open(request.Output, files ?? PhysicalFiles.Instance);
@@ -58,12 +72,16 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         var inputs = RunInputs.Of(request.Policy, source, options);
         var noted = false;
         LearnerOutcome outcome;
-        await using (var host = new LocalHost(TimeProvider.System, logger))
+        try
         {
             var pipeline = new Pipeline(host, links, policy, source, directory, options, request.ContinueWithChanges, Progress, tap,
                 evaluation is null ? null : weights => Evaluator.Measure(policy, weights, evaluation, reference, request.EvaluationOptions).ToJson());
             await using var _ = stop.Register(pipeline.Stop);
             outcome = await pipeline.EndAsync();
+        }
+        finally
+        {
+            await host.StopAsync();
         }
         NoteInputs();
         EvaluationResult? after = null;

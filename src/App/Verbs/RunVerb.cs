@@ -2,6 +2,7 @@ using System.CommandLine;
 using MassDpo.App.Evaluation;
 using MassDpo.App.Running;
 using MassDpo.App.Terminal;
+using MassDpo.App.Watching;
 using MassDpo.Ingest.Sources;
 using Microsoft.Extensions.Logging;
 
@@ -49,7 +50,7 @@ internal static class RunVerb
             if (options.EvaluateEvery > 0 && parsed.GetValue(evaluation) is null)
                 throw new UsageException($"metrics.evaluate-every is {options.EvaluateEvery}, but there is nothing to evaluate on: give --eval FILE, or set it to 0");
             var request = new RunRequest(parsed.GetValue(policy)!, parsed.GetValue(output)!, parsed.GetValue(evaluation), EvaluationOptions.From(effective),
-                parsed.GetValue(continueWithChanges), options);
+                parsed.GetValue(continueWithChanges), options) { Watch = WatchOptions.From(effective) };
             return RunAsync(request, parsed.GetValue(data)!, seams, cancellation);
         });
         return command;

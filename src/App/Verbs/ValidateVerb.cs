@@ -6,6 +6,7 @@ using MassDpo.App.Demo;
 using MassDpo.App.Running;
 using MassDpo.App.Sft;
 using MassDpo.App.Terminal;
+using MassDpo.App.Watching;
 using MassDpo.Ingest.Records;
 using MassDpo.Ingest.Sources;
 using MassDpo.Kafka.Client;
@@ -67,6 +68,7 @@ internal static class ValidateVerb
         DemoOptions.From(settings);
         ComparisonOptions.From(settings);
         KafkaOptions.From(settings);
+        WatchOptions.From(settings);
     }
 
     private static async Task<int> CheckRecordsAsync(string path, string? policyDirectory, EffectiveSettings settings, CancellationToken cancellation)

@@ -25,7 +25,7 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
         }
         try
         {
-            return Validate(RecordParser.Parse(entry.Json.Span), entry.Position, origin);
+            return Validate(RecordParser.Parse(entry.Json.Span), entry.Position, origin, entry.Trace);
         }
         catch (RecordFormatException e)
         {
@@ -79,11 +79,11 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
         return true;
     }
 
-    private (CandidatePool?, DeadLetter?) Validate(PreferenceRecord record, Position position, RecordOrigin origin)
+    private (CandidatePool?, DeadLetter?) Validate(PreferenceRecord record, Position position, RecordOrigin origin, string? trace = null)
     {
         if (encoder.Encode(record, duplicates, out var why) is not { } encoded)
             return (null, new DeadLetter(position, why!.Code, why.Reason, origin));
         var id = record.Id ?? position.ToString();
-        return (new CandidatePool(encoded.Record, id, encoded.Tokens, position, origin, encoded.DroppedDuplicates, encoded.UnknownItems), null);
+        return (new CandidatePool(encoded.Record, id, encoded.Tokens, position, origin, encoded.DroppedDuplicates, encoded.UnknownItems) { Trace = trace }, null);
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Confluent.Kafka;
 using MassDpo.Kafka.Client;
 
@@ -49,11 +50,13 @@ public sealed class RecordProducer : IDisposable
     /// <param name="name">what errors call it</param>
     /// <param name="key">those of one key go to one partition, in order; null: to any</param>
     /// <param name="value">the value</param>
-    /// <param name="headers">its headers</param>
+    /// <param name="headers">its headers, which get the trace of the current activity where they have none</param>
     /// <param name="cancellation">ends waiting for room</param>
     /// <exception cref="ProduceException">an earlier value could not be produced, or this one cannot be</exception>
     public async ValueTask ProduceAsync(string name, byte[]? key, byte[] value, Headers? headers, CancellationToken cancellation)
     {
+        if (Activity.Current is not null)
+            TraceHeader.Add(headers ??= new Headers());
         var message = new Message<byte[]?, byte[]> { Key = key, Value = value, Headers = headers };
         while (true)
         {

@@ -17,7 +17,11 @@ public sealed record SlotOptions(int BatchSize, int BlockSize, int MaxStaleness,
 }
 
 /// <summary>A batch whose slots are all filled or empty, in slot order.</summary>
-public sealed record ClosedBatch(long Batch, long FirstSlot, IReadOnlyList<Selection?> Selections, IReadOnlyList<int> BlockCounts, long OldestVersion);
+public sealed record ClosedBatch(long Batch, long FirstSlot, IReadOnlyList<Selection?> Selections, IReadOnlyList<int> BlockCounts, long OldestVersion)
+{
+    /// <summary>The activities that computed its blocks (W3C <c>traceparent</c>); null where nobody listened.</summary>
+    public IReadOnlyList<string?> Traces { get; init; } = [];
+}
 
 /// <summary>
 /// The books of one epoch: which batches are open, which blocks of slots are granted to whom, what came back. Pure bookkeeping on the caller's clock: it
@@ -45,6 +49,12 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
 
     /// <summary>Blocks granted and not yet computed.</summary>
     public int OpenBlocks => _batches.Values.Sum(batch => batch.Blocks.Count(block => block.Selections is null));
+
+    /// <summary>Slots granted, of batches that are not closed.</summary>
+    public int OpenSlots => _batches.Values.Sum(batch => batch.Granted);
+
+    /// <summary>Of these, those that have come back.</summary>
+    public int FilledSlots => _batches.Values.Sum(batch => batch.Blocks.Where(block => block.Selections is not null).Sum(block => block.Block.Count));
 
     /// <summary>Whether a batch is granted whole and not closed yet.</summary>
     public bool HasWholeBatch => _batches.Values.Any(batch => batch.Granted == options.BatchSize);
@@ -113,6 +123,7 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
             throw new InvalidOperationException($"{open.Block} came from '{computed.Selector}' with {computed.Selections.Count} selections");
         open.Selections = computed.Selections;
         open.Version = computed.Version;
+        open.Trace = computed.Trace;
         return true;
     }
 
@@ -158,7 +169,10 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
         for (var slot = batch.FirstSlot; slot < batch.FirstSlot + batch.Granted; slot++)
             _attempts.Remove(slot);
         var closed = new ClosedBatch(batch.Number, batch.FirstSlot, [.. batch.Blocks.SelectMany(block => block.Selections!)],
-            [.. batch.Blocks.Select(block => block.Block.Count)], batch.Blocks.Min(block => block.Version));
+            [.. batch.Blocks.Select(block => block.Block.Count)], batch.Blocks.Min(block => block.Version))
+        {
+            Traces = batch.Blocks.Exists(block => block.Trace is not null) ? [.. batch.Blocks.Select(block => block.Trace)] : [],
+        };
         Version++;
         return closed;
     }
@@ -260,5 +274,7 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
         public IReadOnlyList<Selection?>? Selections { get; set; }
 
         public long Version { get; set; }
+
+        public string? Trace { get; set; }
     }
 }

@@ -47,6 +47,9 @@ public sealed class PolicyWeights : ISnapshotTensors
     /// <summary>How many numbers the policy has.</summary>
     public long Parameters => _tensors.Values.Sum(tensor => tensor.numel());
 
+    /// <summary>Bytes of all its tensors.</summary>
+    public long Bytes => _tensors.Values.Sum(tensor => tensor.numel() * tensor.ElementSize);
+
     /// <summary>The names and shapes that a policy of this architecture has.</summary>
     public static SortedDictionary<string, long[]> ShapesOf(PolicyConfig config)
     {

@@ -1,3 +1,5 @@
+using MassDpo.Shared.Telemetry;
+
 namespace MassDpo.Shared.Actors;
 
 /// <summary>
@@ -40,6 +42,12 @@ public interface IActorContext<TMessage>
     int Incarnation { get; }
 
     TimeProvider Clock { get; }
+
+    /// <summary>What is measured of the host's actors.</summary>
+    Instruments Instruments { get; }
+
+    /// <summary>Says what this actor still lacks to do its work, half a sentence for who watches the process; null: nothing. One that never says counts as ready once it has started.</summary>
+    void Lacks(string? what);
 
     /// <summary>Posts a message to this actor after a while. It is dropped when the actor restarts or the timer is disposed before.</summary>
     IDisposable Schedule(TimeSpan due, TMessage message);

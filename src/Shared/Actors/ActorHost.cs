@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using MassDpo.Shared.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace MassDpo.Shared.Actors;
@@ -8,13 +10,29 @@ namespace MassDpo.Shared.Actors;
 /// </summary>
 public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisposable
 {
+    private const string Starts = "it has not started";
+
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _failure = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<Task> _loops = [];
+    private readonly SortedDictionary<string, string?> _lacks = new(StringComparer.Ordinal);
     private readonly ILogger _logger = logger;
     private int _restarts;
 
     public TimeProvider Clock { get; } = clock;
+
+    /// <summary>What is measured of its actors; it ends with the host.</summary>
+    public Instruments Instruments { get; } = new(clock);
+
+    /// <summary>Whether it works, and what its actors still lack.</summary>
+    public HostHealth Health
+    {
+        get
+        {
+            lock (_lacks)
+                return new HostHealth(_failure.Task.Exception?.InnerException, _lacks.Count > 0, _lacks.Where(part => part.Value is not null).ToDictionary(part => part.Key, part => part.Value!));
+        }
+    }
 
     /// <summary>Never completes but with the exception of the actor that was given up.</summary>
     public Task Failure => _failure.Task;
@@ -32,6 +50,13 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
         return cell;
     }
 
+    /// <summary>Says what a part of this process that is no actor lacks to do its work, for who watches the process; null: nothing.</summary>
+    public void Lacks(string part, string? what)
+    {
+        lock (_lacks)
+            _lacks[part] = what;
+    }
+
     /// <summary>Stops all actors, each after the message it is at, and waits for them.</summary>
     public async ValueTask StopAsync()
     {
@@ -46,6 +71,7 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
     {
         await StopAsync();
         _stopping.Dispose();
+        Instruments.Dispose();
         GC.SuppressFinalize(this);
     }
 
@@ -58,6 +84,13 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
         // Who only stops the host must not be told of an unobserved exception.
         _ = _failure.Task.Exception;
         _stopping.Cancel();
+    }
+
+    private void Started(string actor)
+    {
+        lock (_lacks)
+            if (_lacks[actor] == Starts)
+                _lacks[actor] = null;
     }
 
     private sealed class Cell<TMessage>(ActorHost host, string name, Func<IActorContext<TMessage>, Actor<TMessage>> create, ActorOptions options)
@@ -75,15 +108,19 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
         {
             var stopping = host._stopping.Token;
             var failuresInARow = 0;
+            // What an actor does belongs to none of the activities that its host was made in.
+            Activity.Current = null;
             for (var incarnation = 1; ; incarnation++)
             {
                 Context? context = null;
                 Actor<TMessage>? actor = null;
                 try
                 {
-                    context = new Context(this, host.Clock, incarnation);
+                    host.Lacks(name, Starts);
+                    context = new Context(this, host, incarnation);
                     actor = create(context);
                     await actor.StartAsync(stopping);
+                    host.Started(name);
                     while (true)
                     {
                         stopping.ThrowIfCancellationRequested();
@@ -94,11 +131,13 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
                 catch (OperationCanceledException) when (stopping.IsCancellationRequested)
                 {
                     await EndAsync(actor, context);
+                    host.Lacks(name, "it has stopped");
                     break;
                 }
                 catch (Exception e)
                 {
                     await EndAsync(actor, context);
+                    host.Lacks(name, $"it failed: {e.Message}");
                     failuresInARow++;
                     if (e is FatalActorException || failuresInARow > options.MaxRestarts)
                     {
@@ -108,6 +147,7 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
                     var pause = Backoff(failuresInARow);
                     host._logger.LogWarning(e, "actor {Actor} failed and restarts in {Pause}: {Reason}", name, pause, e.Message);
                     Interlocked.Increment(ref host._restarts);
+                    host.Instruments.Restarted(name);
                     try
                     {
                         await Task.Delay(pause, host.Clock, stopping);
@@ -134,7 +174,7 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
             return TimeSpan.FromTicks((long)Math.Min(options.MinBackoff.Ticks * factor, options.MaxBackoff.Ticks));
         }
 
-        private sealed class Context(Cell<TMessage> cell, TimeProvider clock, int incarnation) : IActorContext<TMessage>, IDisposable
+        private sealed class Context(Cell<TMessage> cell, ActorHost host, int incarnation) : IActorContext<TMessage>, IDisposable
         {
             private readonly Lock _lock = new();
             private readonly HashSet<Scheduled> _timers = [];
@@ -144,13 +184,17 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
 
             public int Incarnation => incarnation;
 
-            public TimeProvider Clock => clock;
+            public TimeProvider Clock => host.Clock;
+
+            public Instruments Instruments => host.Instruments;
+
+            public void Lacks(string? what) => host.Lacks(cell.Name, what);
 
             public IDisposable Schedule(TimeSpan due, TMessage message)
             {
                 var scheduled = new Scheduled(this);
                 // Made stopped: the callback needs to find it in the set.
-                var timer = clock.CreateTimer(_ => Fire(scheduled, message), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                var timer = host.Clock.CreateTimer(_ => Fire(scheduled, message), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
                 scheduled.Timer = timer;
                 lock (_lock)
                 {

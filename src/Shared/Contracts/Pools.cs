@@ -26,7 +26,11 @@ public sealed record EncodedPool(int[] Prompt, int[][] Responses)
 /// <param name="Duplicates">candidates dropped because they equal another one</param>
 /// <param name="UnknownItems">candidates dropped because the vocabulary lacks them</param>
 public sealed record CandidatePool(PreferenceRecord Record, string Id, EncodedPool Tokens, Position Position, RecordOrigin Origin,
-    int Duplicates = 0, int UnknownItems = 0);
+    int Duplicates = 0, int UnknownItems = 0)
+{
+    /// <summary>The trace that the record belongs to (W3C <c>traceparent</c>), where its source knows; no part of any hash or log.</summary>
+    public string? Trace { get; init; }
+}
 
 /// <summary>
 /// What is granted, computed, handed out again and closed as one: <paramref name="Count"/> consecutive slots from slot <paramref name="First"/>
@@ -41,4 +45,8 @@ public readonly record struct SlotBlock(long Epoch, long Batch, long First, int 
 }
 
 /// <summary>A block with its records, one per slot; null where the record died: its row stays in place, masked.</summary>
-public sealed record PoolBlock(SlotBlock Block, IReadOnlyList<CandidatePool?> Pools);
+public sealed record PoolBlock(SlotBlock Block, IReadOnlyList<CandidatePool?> Pools)
+{
+    /// <summary>The activity that handed it on (W3C <c>traceparent</c>), where somebody listens; no part of any hash or log.</summary>
+    public string? Trace { get; init; }
+}

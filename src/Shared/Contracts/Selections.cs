@@ -15,7 +15,11 @@ public sealed record Selection(CandidatePool Pool, int[] Picks, float[] Referenc
 
 /// <summary>A computed block, one selection per slot; null where the record died.</summary>
 /// <param name="Version">of the policy it was computed with</param>
-public sealed record SelectionBlock(SlotBlock Block, string Selector, long Version, IReadOnlyList<Selection?> Selections);
+public sealed record SelectionBlock(SlotBlock Block, string Selector, long Version, IReadOnlyList<Selection?> Selections)
+{
+    /// <summary>The activity that computed it (W3C <c>traceparent</c>), where somebody listens; no part of any hash or log.</summary>
+    public string? Trace { get; init; }
+}
 
 /// <summary>How the policy stood on one record before it trained on it.</summary>
 /// <param name="Rank">of the chosen candidate by log-probability among all candidates, 1 = best; ties count against the policy</param>

@@ -10,6 +10,9 @@ public sealed class EffectiveSettings
 {
     private static readonly string[] HandedOn = ["akka", "kafka.client"];
 
+    // What only whoever uses it may read.
+    private static readonly string[] Secret = ["watch.token"];
+
     // Before what is made of it. Merging changes neither side, so one serves all.
     private static readonly HoconDocument ReferenceDocument = LoadReference();
 
@@ -58,9 +61,9 @@ public sealed class EffectiveSettings
     /// <summary>The settings that there are, with their defaults: all of <c>reference.conf</c> but the blocks that are handed on.</summary>
     public static IEnumerable<HoconLeaf> Documented => Reference.Paths().Where(leaf => leaf.Value is not HoconObject);
 
-    /// <summary>All settings but the handed-on blocks, in order, with their effective values as text.</summary>
+    /// <summary>All settings but the handed-on blocks and what is secret, in order, with their effective values as text.</summary>
     public IEnumerable<KeyValuePair<string, string>> Effective =>
-        Documented.Select(entry => KeyValuePair.Create(entry.Path, _values.GetString(entry.Path)));
+        Documented.Where(entry => !Secret.Contains(entry.Path)).Select(entry => KeyValuePair.Create(entry.Path, _values.GetString(entry.Path)));
 
     /// <exception cref="HoconException">not one of the choices</exception>
     public T Choice<T>(string key, IReadOnlyDictionary<string, T> choices)

@@ -68,6 +68,23 @@ public sealed class AddMassDpoTests(SimulatedStream stream) : IClassFixture<Simu
         }
     }
 
+    [Fact]
+    public async Task Health_tells_from_before_the_beginning_to_after_the_end_how_the_run_stands()
+    {
+        using var host = Host(stream.NewOutput(), cancellation => Then(Records(Batch)(cancellation), Never(cancellation)));
+        var run = host.Services.GetRequiredService<IMassDpo>();
+        Assert.Equal((null, false, false), (run.Health.Failure, run.Health.HasBegun, run.Health.IsReady));
+        await using (var choices = run.Tap().GetAsyncEnumerator())
+        {
+            await host.StartAsync();
+            Assert.True(await choices.MoveNextAsync());
+            Assert.True(run.Health.IsReady);
+        }
+        await host.StopAsync();
+        Assert.Equal((null, false), (run.Health.Failure, run.Health.IsReady));
+        Assert.Equal(["ingest", "learner", "selector-1"], run.Health.Lacking.Keys.Order());
+    }
+
     [Theory]
     [InlineData(nameof(MassDpoOptions.Policy))]
     [InlineData(nameof(MassDpoOptions.Output))]
@@ -195,6 +212,7 @@ public sealed class AddMassDpoTests(SimulatedStream stream) : IClassFixture<Simu
         var error = await Assert.ThrowsAsync<T>(() => run.Completion);
         await Ids(choices);
         await host.WaitForShutdownAsync();
+        Assert.Equal((error, false), (run.Health.Failure, run.Health.IsReady));
         return error;
     }
 
