@@ -9,5 +9,9 @@ public sealed record PipelineLinks(IControlLink Control, IPoolsLink Pools, ISele
     /// <summary>New links within this process.</summary>
     public static PipelineLinks Local() => new(new LocalControlLink(), new LocalPoolsLink(), new LocalSelectionsLink(), new LocalSnapshotsLink());
 
-    public void Dispose() => (Snapshots as IDisposable)?.Dispose();
+    public void Dispose()
+    {
+        foreach (var link in new object[] { Control, Pools, Selections, Snapshots })
+            (link as IDisposable)?.Dispose();
+    }
 }

@@ -47,12 +47,11 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
     /// <param name="stop">see above</param>
     public async Task<RunResult> RunAsync(Func<IRecordSource> open, Action<LearnerProgress, long?> progress, Action<SelectionEvent> tap, CancellationToken stop)
     {
-        using var links = PipelineLinks.Local();
-        return await RunAsync(links, open, progress, tap, stop);
+        return await RunAsync(_ => Task.FromResult(RunWiring.Embedded(PipelineLinks.Local(), open())), progress, tap, stop);
     }
 
-    /// <summary>The same over links of the caller's.</summary>
-    internal async Task<RunResult> RunAsync(PipelineLinks links, Func<IRecordSource> open, Action<LearnerProgress, long?> progress, Action<SelectionEvent> tap,
+    /// <summary>The same, joined to the rest of its run by what the caller makes for the policy.</summary>
+    internal async Task<RunResult> RunAsync(Func<LoadedPolicy, Task<RunWiring>> wire, Action<LearnerProgress, long?> progress, Action<SelectionEvent> tap,
         CancellationToken stop)
     {
         var options = request.Options;
@@ -66,18 +65,21 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         CheckPlaceOfResult(directory);
         foreach (var warning in options.Warnings)
             logger.LogWarning("{Warning}", warning);
-        await using var source = open();
+        await using var wiring = await wire(policy);
+        wiring.Attach(host);
         var (evaluation, reference) = await LoadEvaluationAsync(policy, stop);
         var before = evaluation is null ? null : Evaluator.Measure(policy, policy.Weights, evaluation, reference, request.EvaluationOptions);
-        var inputs = RunInputs.Of(request.Policy, source, options);
+        var inputs = RunInputs.Of(request.Policy, wiring, options);
         var noted = false;
         LearnerOutcome outcome;
         try
         {
-            var pipeline = new Pipeline(host, links, policy, source, directory, options, request.ContinueWithChanges, Progress, tap,
-                evaluation is null ? null : weights => Evaluator.Measure(policy, weights, evaluation, reference, request.EvaluationOptions).ToJson());
-            await using var _ = stop.Register(pipeline.Stop);
-            outcome = await pipeline.EndAsync();
+            var learner = new LearnerRole(host, wiring.Links, policy, wiring.Data, directory, options, new LearnerSeams(Progress, tap, request.ContinueWithChanges,
+                evaluation is null ? null : weights => Evaluator.Measure(policy, weights, evaluation, reference, request.EvaluationOptions).ToJson()));
+            if (wiring.Source is { } source)
+                SelectorRole.Spawn(host, wiring.Links, policy, source, options, wiring.Process);
+            await using var _ = stop.Register(learner.Stop);
+            outcome = await learner.EndAsync();
         }
         finally
         {
@@ -97,7 +99,7 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         void Progress(LearnerProgress update)
         {
             NoteInputs();
-            progress(update, source.EstimatedRecords);
+            progress(update, wiring.Source?.EstimatedRecords);
         }
 
         // Only now is it known that the learner goes on with them: a resume that it refuses leaves those that the logs were made with.

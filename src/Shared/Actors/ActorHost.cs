@@ -50,6 +50,15 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
         return cell;
     }
 
+    /// <summary>Gives up with a reason that lies outside its actors, in what they cannot do without.</summary>
+    public void Fail(Exception reason)
+    {
+        _failure.TrySetException(reason);
+        // Who only stops the host must not be told of an unobserved exception.
+        _ = _failure.Task.Exception;
+        _stopping.Cancel();
+    }
+
     /// <summary>Says what a part of this process that is no actor lacks to do its work, for who watches the process; null: nothing.</summary>
     public void Lacks(string part, string? what)
     {
@@ -77,14 +86,6 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
 
     /// <summary>Runs an actor's loop where this host runs such loops.</summary>
     protected abstract Task Run(string name, Dispatch dispatch, Func<Task> loop);
-
-    private void Fail(Exception reason)
-    {
-        _failure.TrySetException(reason);
-        // Who only stops the host must not be told of an unobserved exception.
-        _ = _failure.Task.Exception;
-        _stopping.Cancel();
-    }
 
     private void Started(string actor)
     {

@@ -1,0 +1,31 @@
+using MassDpo.Shared.Actors;
+using MassDpo.Shared.Sources;
+
+namespace MassDpo.App.Running;
+
+/// <summary>What joins a process to the rest of its run: links, and where its records come from.</summary>
+/// <param name="Links">the four links</param>
+/// <param name="Source">of records, where selectors are in this process; null: none are</param>
+/// <param name="Data">what the records of the run are: a resume on others is refused</param>
+internal sealed record RunWiring(PipelineLinks Links, IRecordSource? Source, string Data) : IAsyncDisposable
+{
+    /// <summary>Stands before the names of this process's actors where several processes are joined; else empty.</summary>
+    public string Process { get; init; } = "";
+
+    /// <summary>A process that holds all.</summary>
+    public static RunWiring Embedded(PipelineLinks links, IRecordSource source) => new(links, source, source.Identity);
+
+    /// <summary>Whether this process's part of the input can be given back in order, so that others go on with it.</summary>
+    public Func<Task>? GiveBack { get; init; }
+
+    /// <summary>Told once, before the actors begin: what to do when what joins it cannot go on.</summary>
+    public Action<ActorHost> Attach { get; init; } = _ => { };
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Source is not null)
+            await Source.DisposeAsync();
+        // What was announced last is on its way for a while.
+        await Task.Run(Links.Dispose);
+    }
+}

@@ -1,0 +1,35 @@
+using MassDpo.Ingest;
+using MassDpo.Ingest.Records;
+using MassDpo.Selection;
+using MassDpo.Shared.Actors;
+using MassDpo.Shared.Links;
+using MassDpo.Shared.Sources;
+
+namespace MassDpo.App.Running;
+
+/// <summary>The intake and the selectors of a process, which share a policy, its reference log-probabilities and a source of records.</summary>
+internal static class SelectorRole
+{
+    /// <summary>Spawns the actors; they begin at once. The caller stops the host.</summary>
+    /// <param name="host">runs them</param>
+    /// <param name="links">join them to each other and to the learner</param>
+    /// <param name="policy">as the run found it</param>
+    /// <param name="source">of the records</param>
+    /// <param name="options">of the run</param>
+    /// <param name="process">stands before the actors' names, where several processes are joined; else empty</param>
+    public static void Spawn(ActorHost host, PipelineLinks links, LoadedPolicy policy, IRecordSource source, RunOptions options, string process = "")
+    {
+        var (control, pools, selections, snapshots) = links;
+        var cache = new ReferenceCache(options.ReferenceCacheBytes);
+        for (var i = 1; i <= options.Selectors; i++)
+        {
+            var selector = new SelectorOptions($"{process}selector-{i}", options.Slots.MaxStaleness, options.Trainer.Reference.Schedule, options.Slots.Lease / 3);
+            host.Spawn<SelectorMessage>(selector.Name, context => new SelectorActor(context,
+                new SelectionEngine(policy.Scorer, policy.Found, cache, options.Selection, host.Clock), control, pools, selections, snapshots, selector),
+                new ActorOptions { Dispatch = Dispatch.OwnThread });
+        }
+        var validator = new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes);
+        var intake = new IngestOptions(process + "ingest", options.Window);
+        host.Spawn<IngestMessage>(intake.Name, context => new IngestActor(context, source, validator, control, pools, intake));
+    }
+}
