@@ -9,6 +9,7 @@ using MassDpo.App.Terminal;
 using MassDpo.Ingest.Records;
 using MassDpo.Ingest.Sources;
 using MassDpo.Kafka.Client;
+using MassDpo.Kafka.Topics;
 using MassDpo.Policy;
 using MassDpo.Policy.Encoding;
 using MassDpo.Shared.Contracts;
@@ -67,6 +68,7 @@ internal static class ValidateVerb
         DemoOptions.From(settings);
         ComparisonOptions.From(settings);
         KafkaOptions.From(settings);
+        KafkaTopics.From(settings);
     }
 
     private static async Task<int> CheckRecordsAsync(string path, string? policyDirectory, EffectiveSettings settings, CancellationToken cancellation)
