@@ -229,12 +229,20 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _authority?.Dispose();
         try
         {
-            _authority = await parts.Control.ClaimAsync(new EpochClaim(_epoch, _version, _publishedHash, Forced: parts.Lives.HasClaimed),
+            _authority = await parts.Control.ClaimAsync(new EpochClaim(_epoch, _version, _publishedHash, Forced: parts.Lives.HasClaimed || options.ForceClaim),
                 (message, token) => context.Self.Tell(new LearnerMessage.Told(message), token),
                 reason => context.Self.Post(new LearnerMessage.Fenced(reason)), cancellation);
         }
+        catch (ClaimRefusedException e) when (options.ForceClaim && !parts.Lives.HasClaimed && e.NewestEpoch >= _epoch)
+        {
+            snapshot.Release();
+            _epoch = e.NewestEpoch.Value;
+            await ClaimAsync(cancellation);
+            return;
+        }
         catch (ClaimRefusedException e)
         {
+            snapshot.Release();
             throw new FatalActorException(e.Message, e);
         }
         parts.Lives.HasClaimed = true;

@@ -15,6 +15,9 @@ public sealed record LearnerOptions(SlotOptions Slots, RunIdentity Identity, boo
     /// <summary>How long logs get and how much of them is kept.</summary>
     public LogOptions Logs { get; init; } = new(SegmentBytes: 0, SegmentsKept: 0);
 
+    /// <summary>Whether the run is claimed though another learner claimed it, or wrote newer checkpoints: what that one did after this one's checkpoint is lost.</summary>
+    public bool ForceClaim { get; init; }
+
     /// <summary>Records between evaluations; 0: none.</summary>
     public long EvaluateEvery { get; init; }
 }

@@ -69,21 +69,26 @@ public abstract class ControlLinkContract
     {
         using var holder = await End().ClaimAsync(new EpochClaim(5, 0, "h"), new Heard().Deliver, _ => { }, default);
         foreach (var epoch in new long[] { 5, 4 })
-            await Assert.ThrowsAsync<ClaimRefusedException>(async () => await End().ClaimAsync(new EpochClaim(epoch, 9, "h"), new Heard().Deliver, _ => { }, default));
+            Assert.Equal(5, (await Assert.ThrowsAsync<ClaimRefusedException>(async () => await End().ClaimAsync(new EpochClaim(epoch, 9, "h"), new Heard().Deliver, _ => { }, default))).NewestEpoch);
     }
 
     [Fact]
-    public async Task A_claim_below_what_was_published_is_refused_unless_forced()
+    public async Task A_claim_behind_a_checkpoint_that_was_written_is_refused_unless_forced()
     {
         using var holder = await End().ClaimAsync(new EpochClaim(1, 0, "h"), new Heard().Deliver, _ => { }, default);
         var notices = new Noticed();
         using var member = End().Join("m", notices.Deliver);
         holder.Announce(new EpochOpened(1, 0, new SettledPositions()));
         holder.Announce(new BatchClosed(1, 10));
-        await notices.Take(2);
+        holder.Announce(new CheckpointWritten(1, 10, new SettledPositions()));
+        // Published and in no checkpoint: a learner that died then is read, selected and trained again from there on.
+        holder.Announce(new BatchClosed(1, 12));
+        await notices.Take(4);
         var refusal = await Assert.ThrowsAsync<ClaimRefusedException>(async () => await End().ClaimAsync(new EpochClaim(2, 9, "h"), new Heard().Deliver, _ => { }, default));
         Assert.Contains("10", refusal.Message);
+        using var next = await End().ClaimAsync(new EpochClaim(2, 10, "h"), new Heard().Deliver, _ => { }, default);
         using var forced = await End().ClaimAsync(new EpochClaim(3, 9, "h", Forced: true), new Heard().Deliver, _ => { }, default);
+        using var after = await End().ClaimAsync(new EpochClaim(4, 9, "h"), new Heard().Deliver, _ => { }, default);
     }
 
     [Fact]

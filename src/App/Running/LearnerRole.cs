@@ -28,7 +28,7 @@ internal sealed class LearnerRole
         _host = host;
         var slots = options.Slots;
         var learnerOptions = new LearnerOptions(slots, options.Identity(policy.Identity, data, policy.Scoring), parts.ContinueWithChanges,
-            options.CheckpointUpdates, options.CheckpointsKept, options.MetricsWindow) { Logs = options.Logs, EvaluateEvery = options.EvaluateEvery };
+            options.CheckpointUpdates, options.CheckpointsKept, options.MetricsWindow) { Logs = options.Logs, EvaluateEvery = options.EvaluateEvery, ForceClaim = parts.ForceClaim };
         var learnerParts = new LearnerParts(directory, policy.Directory, () => new PolicyTrainer(policy.Model, policy.Found, options.Trainer), links.Control, links.Selections,
             links.Snapshots, parts.Tap, parts.Progress, outcome => _ended.TrySetResult(outcome)) { Evaluate = parts.Evaluate };
         // Data mailboxes hold at least all open slots, so that nobody who sends them can wait for one who waits for it.
@@ -56,5 +56,7 @@ internal sealed class LearnerRole
 /// <param name="Progress">gets every update</param>
 /// <param name="Tap">gets every selection that was applied; must not block for long</param>
 /// <param name="ContinueWithChanges">whether a resume with other settings is let through</param>
+/// <param name="ForceClaim">whether the run is claimed though another learner claimed it</param>
 /// <param name="Evaluate">measures a version of the policy; null: it is not measured</param>
-internal sealed record LearnerSeams(Action<LearnerProgress> Progress, Action<SelectionEvent> Tap, bool ContinueWithChanges = false, Func<PolicyWeights, JsonObject>? Evaluate = null);
+internal sealed record LearnerSeams(Action<LearnerProgress> Progress, Action<SelectionEvent> Tap, bool ContinueWithChanges = false, bool ForceClaim = false,
+    Func<PolicyWeights, JsonObject>? Evaluate = null);

@@ -22,6 +22,9 @@ namespace MassDpo.App.Running;
 /// <param name="Options">everything else</param>
 public sealed record RunRequest(string Policy, string Output, string? Evaluation, EvaluationOptions EvaluationOptions, bool ContinueWithChanges, RunOptions Options)
 {
+    /// <summary>Whether the run is claimed though another learner claimed it, or wrote newer checkpoints.</summary>
+    public bool ForceClaim { get; init; }
+
     /// <summary>How it lets itself be watched; null: not.</summary>
     public WatchOptions? Watch { get; init; }
 }
@@ -74,7 +77,7 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         LearnerOutcome outcome;
         try
         {
-            var learner = new LearnerRole(host, wiring.Links, policy, wiring.Data, directory, options, new LearnerSeams(Progress, tap, request.ContinueWithChanges,
+            var learner = new LearnerRole(host, wiring.Links, policy, wiring.Data, directory, options, new LearnerSeams(Progress, tap, request.ContinueWithChanges, request.ForceClaim,
                 evaluation is null ? null : weights => Evaluator.Measure(policy, weights, evaluation, reference, request.EvaluationOptions).ToJson()));
             if (wiring.Source is { } source)
                 SelectorRole.Spawn(host, wiring.Links, policy, source, options, wiring.Process);

@@ -10,6 +10,7 @@ using MassDpo.App.Watching;
 using MassDpo.Ingest.Records;
 using MassDpo.Ingest.Sources;
 using MassDpo.Kafka.Client;
+using MassDpo.Kafka.Topics;
 using MassDpo.Policy;
 using MassDpo.Policy.Encoding;
 using MassDpo.Shared.Contracts;
@@ -69,6 +70,7 @@ internal static class ValidateVerb
         ComparisonOptions.From(settings);
         KafkaOptions.From(settings);
         WatchOptions.From(settings);
+        KafkaTopics.From(settings);
     }
 
     private static async Task<int> CheckRecordsAsync(string path, string? policyDirectory, EffectiveSettings settings, CancellationToken cancellation)

@@ -9,6 +9,9 @@ namespace MassDpo.Kafka.Development;
 /// </summary>
 public sealed partial class MockBroker : IDisposable
 {
+    /// <summary>A topic that is always there. It tells others what this is: requests that it cannot answer it leaves without an answer.</summary>
+    public const string Mark = "massdpo.mock-cluster";
+
     private const int Producer = 0;
     private const int ErrorLength = 512;
 
@@ -37,6 +40,7 @@ public sealed partial class MockBroker : IDisposable
             throw new InvalidOperationException("no mock cluster: librdkafka could not open its ports on loopback");
         }
         Bootstrap = Marshal.PtrToStringUTF8(Bootstraps(_cluster))!;
+        CreateTopic(Mark, 1);
     }
 
     /// <summary>Its servers, <c>host:port</c> with commas between.</summary>

@@ -4,14 +4,13 @@ namespace MassDpo.Kafka.Links;
 
 /// <summary>
 /// Who owns the epoch, as a function of the order in which claims and notices stand in the control topic: all who read it come to the same. The first claim
-/// of a newer epoch owns it; one that is not newer, or whose checkpoint is older than what was published, counts for nothing unless it is forced.
+/// of a newer epoch owns it; one that is not newer counts for nothing, nor does one whose checkpoint is older than another that was written, unless it is forced.
 /// Notices of an epoch that is over are not heard.
 /// </summary>
 internal sealed class ControlOrder
 {
     private long _newest = long.MinValue;
-    // What the newest claim was made at; the epoch that held before it stays known until the new one opens.
-    private long? _published;
+    private long? _committed;
 
     /// <summary>Offset from which a newcomer must read to know all that holds; null: nothing does.</summary>
     public long? Start { get; private set; }
@@ -23,13 +22,11 @@ internal sealed class ControlOrder
     public EpochOpened? Epoch { get; private set; }
 
     /// <summary>Why a claim would not count if it came next; null: it would.</summary>
-    public string? Objection(EpochClaim claim)
+    public ClaimRefusedException? Objection(EpochClaim claim)
     {
         if (claim.Epoch <= _newest)
-            return $"epoch {claim.Epoch} is not newer than epoch {_newest}, which another learner claimed";
-        return _published is { } published && claim.Version < published && !claim.Forced
-            ? $"the checkpoint is at version {claim.Version}, but version {published} was published already: start from a newer checkpoint, or force the claim to lose what came after it"
-            : null;
+            return ClaimRefusedException.NotNewer(claim, _newest);
+        return _committed is { } committed && claim.Version < committed && !claim.Forced ? ClaimRefusedException.Behind(claim, committed) : null;
     }
 
     /// <summary>A claim comes; whether it counts.</summary>
@@ -39,7 +36,7 @@ internal sealed class ControlOrder
             return false;
         (_newest, Owner, Start) = (claim.Epoch, claimant, offset);
         if (claim.Forced)
-            _published = null;
+            _committed = claim.Version;
         return true;
     }
 
@@ -52,12 +49,13 @@ internal sealed class ControlOrder
         switch (notice)
         {
             case EpochOpened opened:
-                (Epoch, _published) = (opened, opened.Version);
+                Epoch = opened;
                 break;
-            case BatchClosed closed:
-                _published = closed.Version;
-                if (Epoch is not null)
-                    Epoch = Epoch with { Version = closed.Version };
+            case BatchClosed closed when Epoch is not null:
+                Epoch = Epoch with { Version = closed.Version };
+                break;
+            case CheckpointWritten written:
+                _committed = written.Version;
                 break;
         }
         return true;

@@ -62,14 +62,17 @@ public sealed class KafkaControlLink : IControlLink, IDisposable
         lock (_lock)
         {
             if (_order.Objection(claim) is { } objection)
-                throw new ClaimRefusedException(objection);
+                throw objection;
             _claims[claimant] = decided;
             headers = StartingAt(_order.Start);
         }
         await _producer.SendAsync(_notices, null, NoticeCodec.Encode(claim, claimant), headers, arrived: null, cancellation);
         // Where another claim came between, the order decides.
         if (!await decided.Task.WaitAsync(cancellation))
-            throw new ClaimRefusedException($"epoch {claim.Epoch} at version {claim.Version} was claimed too late: another learner's claim stands before it in '{_notices.Topic}'");
+        {
+            lock (_lock)
+                throw _order.Objection(claim) ?? ClaimRefusedException.NotNewer(claim, claim.Epoch);
+        }
         Authority authority;
         lock (_lock)
         {

@@ -10,7 +10,7 @@ public interface IControlLink
     /// Claims an epoch for a learner. <paramref name="deliver"/> gets the messages of all members, in order per member, also those sent while there was
     /// no learner; it holds a sender back while it has no room. <paramref name="fenced"/> is called once, with the reason, when a newer epoch is claimed.
     /// </summary>
-    /// <exception cref="ClaimRefusedException">the epoch is not newer than the one that holds, or its checkpoint is older than what was published and the claim is not forced</exception>
+    /// <exception cref="ClaimRefusedException">the epoch is not newer than the one that holds, or its checkpoint is older than one that was written and the claim is not forced</exception>
     ValueTask<IControlAuthority> ClaimAsync(EpochClaim claim, Func<ControlMessage, CancellationToken, ValueTask> deliver, Action<string> fenced,
         CancellationToken cancellation);
 
@@ -35,4 +35,18 @@ public interface IControlAuthority : IDisposable
 public sealed record EpochClaim(long Epoch, long Version, string Hash, bool Forced = false);
 
 /// <summary>A claim that the link does not accept.</summary>
-public sealed class ClaimRefusedException(string message) : Exception(message);
+public sealed class ClaimRefusedException : Exception
+{
+    private ClaimRefusedException(string message, long? newest) : base(message) => NewestEpoch = newest;
+
+    /// <summary>The epoch that a claim has to be newer than, where that was the reason.</summary>
+    public long? NewestEpoch { get; }
+
+    /// <summary>Another learner has claimed such an epoch, or a newer one.</summary>
+    public static ClaimRefusedException NotNewer(EpochClaim claim, long newest) =>
+        new($"epoch {claim.Epoch} is not newer than epoch {newest}, which another learner claimed. Another run may use this link: give each run its own, or take it over by force (--force-claim)", newest);
+
+    /// <summary>A newer checkpoint was written than the one that the claim starts from.</summary>
+    public static ClaimRefusedException Behind(EpochClaim claim, long committed) =>
+        new($"the checkpoint is at version {claim.Version}, but one of version {committed} was written already: start from that one, or force the claim to lose what came after this one (--force-claim)", null);
+}

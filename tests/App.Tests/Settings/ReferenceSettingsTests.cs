@@ -31,13 +31,15 @@ public sealed partial class ReferenceSettingsTests
     [Fact]
     public void Every_setting_has_a_comment_or_shares_one_with_its_neighbour()
     {
-        var (settings, section, comment) = (new List<(string Section, string Name, bool HasComment)>(), "", false);
+        var (settings, sections, comment) = (new List<(string Section, string Name, bool HasComment)>(), new List<string>(), false);
         foreach (var line in File.ReadLines(Path.Combine(Repository.Root, "hocon", "reference.conf")).Select(line => line.Trim()))
         {
             if (Section().Match(line) is { Success: true } begin)
-                section = begin.Groups[1].Value;
+                sections.Add(begin.Groups[1].Value);
+            else if (line == "}")
+                sections.RemoveAt(sections.Count - 1);
             else if (Setting().Match(line) is { Success: true } setting)
-                settings.Add((section, setting.Groups[1].Value, comment));
+                settings.Add((string.Join('.', sections), setting.Groups[1].Value, comment));
             comment = line.StartsWith('#');
         }
         Assert.Equal(EffectiveSettings.Documented.Select(leaf => leaf.Path), settings.Select(setting => $"{setting.Section}.{setting.Name}"));
@@ -106,6 +108,15 @@ public sealed partial class ReferenceSettingsTests
     [InlineData("runtime.threads=0")]
     [InlineData("runtime.seed=-1")]
     [InlineData("runtime.progress=1 ms")]
+    [InlineData("kafka.topics.input=a topic")]
+    [InlineData("kafka.topics.events=..")]
+    [InlineData("kafka.topics.replication=-1")]
+    [InlineData("kafka.topics.input-partitions=0")]
+    [InlineData("kafka.topics.snapshot-partitions=3")]
+    [InlineData("kafka.topics.retention=6d")]
+    [InlineData("kafka.topics.snapshot-retention=9m")]
+    [InlineData("kafka.topics.snapshot-retention=25h")]
+    [InlineData("kafka.topics.max-message-bytes=7 MiB")]
     [InlineData("sft.tokenizer=unigram")]
     [InlineData("sft.vocabulary=257")]
     [InlineData("sft.vocabulary=1048577")]
@@ -133,6 +144,7 @@ public sealed partial class ReferenceSettingsTests
     [InlineData("learner.loss", "learner.loss=ipo", "selection.negatives=1", "selection.method=all")]
     [InlineData("slots.max-staleness", "slots.max-staleness=10000", "learner.batch=1000000")]
     [InlineData("sft.heads", "sft.hidden=12", "sft.heads=4")]
+    [InlineData("kafka.topics.events", "kafka.topics.events=preferences")]
     public void Values_that_do_not_go_together_are_refused_by_name(string key, params string[] assignments)
     {
         var error = Assert.Throws<HoconException>(() => ValidateVerb.CheckAll(EffectiveSettings.Load(null, [], assignments, [])));
@@ -145,7 +157,7 @@ public sealed partial class ReferenceSettingsTests
         var before = RunOptions.From(EffectiveSettings.Load(null, [], [], []));
         Assert.Equal(["checkpoint", "ingest", "kafka", "learner", "logs", "metrics", "reference", "runtime", "selection", "slots"], before.Settings.Keys.Select(key => key[..key.IndexOf('.')]).Distinct().Order());
         string[] free = ["ingest.passes=2", "ingest.max-records=5", "selection.selectors=2", "selection.reference-cache=1 MiB", "selection.effective-rank=off", "selection.include-meta=on",
-            "slots.max-staleness=1", "slots.max-attempts=9", "slots.lease=5s", "slots.drain=1s", "kafka.bootstrap=other", "checkpoint.updates=1", "checkpoint.keep=9", "logs.segment=1", "logs.keep=9", "metrics.evaluate-every=9", "metrics.window=1", "metrics.sample=1", "runtime.progress=1s"];
+            "slots.max-staleness=1", "slots.max-attempts=9", "slots.lease=5s", "slots.drain=1s", "kafka.bootstrap=other", .. before.Settings.Keys.Where(key => key.StartsWith("kafka.topics.", StringComparison.Ordinal)).Select(key => $"{key}={before.Settings[key]}"), "checkpoint.updates=1", "checkpoint.keep=9", "logs.segment=1", "logs.keep=9", "metrics.evaluate-every=9", "metrics.window=1", "metrics.sample=1", "runtime.progress=1s"];
         Assert.Empty(Identity(free).Identity("policy", "data", "fused").DifferencesTo(before.Identity("policy", "data", "fused")));
         foreach (var key in before.Settings.Keys.Except(free.Select(assignment => assignment[..assignment.IndexOf('=')])))
         {
@@ -167,7 +179,7 @@ public sealed partial class ReferenceSettingsTests
         static SftJobOptions Sft(params string[] assignments) => SftJobOptions.From(EffectiveSettings.Load(null, [], assignments, []));
     }
 
-    [GeneratedRegex(@"^([a-z]+) \{$")]
+    [GeneratedRegex(@"^([a-z-]+) \{$")]
     private static partial Regex Section();
 
     [GeneratedRegex("^([a-z0-9-]+) = ")]

@@ -10,6 +10,8 @@ public sealed class LocalControlLink : IControlLink
     private Authority? _authority;
     private EpochOpened? _epoch;
     private long _newestClaim;
+    // Version of the newest checkpoint that was written.
+    private long _committed;
     private readonly Waiters _waitForLearner = new();
 
     public ValueTask<IControlAuthority> ClaimAsync(EpochClaim claim, Func<ControlMessage, CancellationToken, ValueTask> deliver, Action<string> fenced,
@@ -20,10 +22,11 @@ public sealed class LocalControlLink : IControlLink
         lock (_lock)
         {
             if (claim.Epoch <= _newestClaim)
-                throw new ClaimRefusedException($"epoch {claim.Epoch} is not newer than epoch {_newestClaim}, which another learner claimed");
-            if (_epoch is { } known && claim.Version < known.Version && !claim.Forced)
-                throw new ClaimRefusedException($"the checkpoint is at version {claim.Version}, but version {known.Version} was published already:"
-                    + " start from a newer checkpoint, or force the claim to lose what came after it");
+                throw ClaimRefusedException.NotNewer(claim, _newestClaim);
+            if (claim.Version < _committed && !claim.Forced)
+                throw ClaimRefusedException.Behind(claim, _committed);
+            if (claim.Forced)
+                _committed = claim.Version;
             (older, _authority, _newestClaim) = (_authority, authority, claim.Epoch);
             _waitForLearner.WakeAll();
         }
@@ -70,6 +73,8 @@ public sealed class LocalControlLink : IControlLink
         {
             if (_authority != authority)
                 return;
+            if (notice is CheckpointWritten written)
+                _committed = written.Version;
             _epoch = notice switch
             {
                 EpochOpened opened => opened,
