@@ -9,6 +9,7 @@ using MassDpo.App.Terminal;
 using MassDpo.Ingest.Records;
 using MassDpo.Ingest.Sources;
 using MassDpo.Kafka.Client;
+using MassDpo.Kafka.Input;
 using MassDpo.Policy;
 using MassDpo.Policy.Encoding;
 using MassDpo.Shared.Contracts;
@@ -67,6 +68,7 @@ internal static class ValidateVerb
         DemoOptions.From(settings);
         ComparisonOptions.From(settings);
         KafkaOptions.From(settings);
+        KafkaSourceOptions.From(settings, "records");
     }
 
     private static async Task<int> CheckRecordsAsync(string path, string? policyDirectory, EffectiveSettings settings, CancellationToken cancellation)
@@ -107,7 +109,7 @@ internal static class ValidateVerb
         if (validator is not null)
             return validator.Validate(line).Dead is { } dead ? new Rejection(dead.Code, dead.Reason) : null;
         if (line.Oversize is { } length)
-            return new Rejection(DeadLetterCodes.TooLarge, $"the line has {length} bytes, a record may have {maxRecordBytes}");
+            return new Rejection(DeadLetterCodes.TooLarge, $"the record has {length} bytes, one may have {maxRecordBytes}");
         try
         {
             RecordParser.Parse(line.Json.Span);
