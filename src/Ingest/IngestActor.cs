@@ -46,7 +46,9 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
     private InputShare _share = InputShare.All(source.Name);
     private long _epoch = -1;
     private long _offered;
+    // The share is read to its end, which the learner is told; and whether nothing at all follows.
     private bool _ended;
+    private bool _over;
     // Nothing more is read in this epoch: the learner has stopped, or the source has been given other parts.
     private bool _stopped;
     private bool _readOnPosted;
@@ -105,7 +107,7 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
         _inHand.Clear();
         _granted.Clear();
         _passEnds.Clear();
-        (_epoch, _settled, _offered, _ended, _stopped) = (opened.Epoch, opened.Settled, 0, false, false);
+        (_epoch, _settled, _offered, _ended, _over, _stopped) = (opened.Epoch, opened.Settled, 0, false, false, false);
         _share = InputShare.All(source.Name);
         _reading = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         _entries = source.ReadAsync(_settled, _reading.Token).GetAsyncEnumerator(_reading.Token);
@@ -155,23 +157,23 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
 
     private async ValueTask ReadAsync(CancellationToken cancellation)
     {
-        if (_entries is null || _ended || _stopped)
+        if (_entries is null || _over || _stopped)
             return;
-        var offeredBefore = _offered;
-        var ends = _passEnds.Count;
-        for (var read = 0; read < Turn && !_ended && !_stopped && Held < options.Window; read++)
+        var (offeredBefore, ends, endedBefore) = (_offered, _passEnds.Count, _ended);
+        // Past the end of a share nothing comes that would be held, and a change must be heard.
+        for (var read = 0; read < Turn && !_over && !_stopped && (_ended || Held < options.Window); read++)
         {
             if (!TryAdvance(cancellation, out var hasEntry))
                 break;
             if (!hasEntry)
-                _ended = true;
+                _ended = _over = true;
             else
                 await TakeAsync(_entries.Current, cancellation);
             if (read == Turn - 1)
                 PostReadOn();
         }
         context.Instruments.InHand(_inHand.Count);
-        if (_offered != offeredBefore || _ended || _passEnds.Count != ends)
+        if (_offered != offeredBefore || _ended != endedBefore || _passEnds.Count != ends)
             await control.SendAsync(new SlotRequest(options.Name, _epoch, _offered, [.. _passEnds], _ended, _share), cancellation);
     }
 
@@ -187,6 +189,9 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
                 return;
             case SourceEntry.Share share:
                 _share = share.Sources;
+                return;
+            case SourceEntry.Ended:
+                _ended = true;
                 return;
             case SourceEntry.Changed:
                 _stopped = true;

@@ -74,7 +74,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         using var snapshots = new KeptSnapshots(links.Snapshots, wanted);
         var tally = new Tally(arm.Method);
         var job = new RunJob(new RunRequest(start.Policy.Directory, directory, null, request.EvaluationOptions, false, options), NullLogger.Instance);
-        var result = await job.RunAsync(links with { Snapshots = snapshots }, () => source, tally.Note, tally.Note, stop);
+        var result = await job.RunAsync(_ => Task.FromResult(RunWiring.Embedded(links with { Snapshots = snapshots }, source)), tally.Note, tally.Note, stop);
         stop.ThrowIfCancellationRequested();
         if (result.Outcome.Counts.Applied == 0)
             throw new InvalidDataException("nothing was trained: no record of the data can be used");

@@ -1,3 +1,4 @@
+using System.Globalization;
 using MassDpo.Kafka.Client;
 using MassDpo.Kafka.Input;
 using MassDpo.Kafka.Links;
@@ -6,6 +7,7 @@ using MassDpo.Policy.Model;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links.Local;
 using MassDpo.Shared.Settings;
+using MassDpo.Shared.Sources;
 using Microsoft.Extensions.Logging;
 
 namespace MassDpo.App.Running;
@@ -52,6 +54,7 @@ internal static class KafkaWiring
         {
             // Names of actors must not come twice in a run, and a process that is started again is another one.
             Process = isWhole ? "" : $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..4]}/",
+            OwnsLinks = true,
             GiveBack = source is null ? null : source.CloseAsync,
             Attach = host => _ = failure.Task.ContinueWith(failed => host.Fail(failed.Result), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default),
         };
@@ -66,6 +69,17 @@ internal static class KafkaWiring
         var found = await new TopicKeeper(options.Topics, admin, options.Kafka.Bootstrap, BetweenLooks).EnsureAsync(roles, cancellation);
         foreach (var note in found.Notes)
             logger.LogInformation("{Note}", note);
+    }
+
+    /// <summary>Brings all that a source has to the input topic, and its end; what an earlier start brought is passed over.</summary>
+    /// <returns>what was done, in words</returns>
+    public static async Task<string> FeedAsync(KafkaRunOptions options, IRecordSource source, string order, CancellationToken stop)
+    {
+        var feed = new RecordFeed(source, options.Kafka, options.Topics.Input.Name, new RecordFeedOptions { Resumes = true, End = true, Order = order }, TimeProvider.System);
+        var isWhole = await feed.RunAsync(stop);
+        return string.Create(CultureInfo.InvariantCulture, $"{feed.HandedOver:N0} records are in '{options.Topics.Input.Name}'{(feed.Found > 0 ? $", beside {feed.Found:N0} that were there" : "")}{(isWhole
+            ? ", and the end of the input is marked."
+            : "; stopped as asked: give the same command again to go on.")}");
     }
 
     /// <summary>What the records are: a resume on others is refused.</summary>

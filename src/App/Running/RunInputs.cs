@@ -15,8 +15,8 @@ internal sealed record RunInputs(string Policy, IReadOnlyList<string>? Data, IRe
 {
     private const string Name = "run.json";
 
-    public static RunInputs Of(string policy, RunWiring wiring, RunOptions options) =>
-        new(Path.GetFullPath(policy), wiring.Source is FileSource files ? [.. files.Files.Select(file => Path.GetFullPath(file))] : null, options.Settings);
+    public static RunInputs Of(string policy, IRecordSource? source, RunOptions options) =>
+        new(Path.GetFullPath(policy), source is FileSource files ? [.. files.Files.Select(file => Path.GetFullPath(file))] : null, options.Settings);
 
     /// <exception cref="InvalidDataException">the directory holds no run, or what it holds is malformed</exception>
     public static RunInputs Read(string run)

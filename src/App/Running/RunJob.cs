@@ -50,7 +50,8 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
     /// <param name="stop">see above</param>
     public async Task<RunResult> RunAsync(Func<IRecordSource> open, Action<LearnerProgress, long?> progress, Action<SelectionEvent> tap, CancellationToken stop)
     {
-        return await RunAsync(_ => Task.FromResult(RunWiring.Embedded(PipelineLinks.Local(), open())), progress, tap, stop);
+        using var links = PipelineLinks.Local();
+        return await RunAsync(_ => Task.FromResult(RunWiring.Embedded(links, open())), progress, tap, stop);
     }
 
     /// <summary>The same, joined to the rest of its run by what the caller makes for the policy.</summary>
@@ -72,7 +73,7 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         wiring.Attach(host);
         var (evaluation, reference) = await LoadEvaluationAsync(policy, stop);
         var before = evaluation is null ? null : Evaluator.Measure(policy, policy.Weights, evaluation, reference, request.EvaluationOptions);
-        var inputs = RunInputs.Of(request.Policy, wiring, options);
+        var inputs = RunInputs.Of(request.Policy, wiring.Source, options);
         var noted = false;
         LearnerOutcome outcome;
         try

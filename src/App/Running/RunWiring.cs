@@ -12,7 +12,10 @@ internal sealed record RunWiring(PipelineLinks Links, IRecordSource? Source, str
     /// <summary>Stands before the names of this process's actors where several processes are joined; else empty.</summary>
     public string Process { get; init; } = "";
 
-    /// <summary>A process that holds all.</summary>
+    /// <summary>Whether the links end with it.</summary>
+    public bool OwnsLinks { get; init; }
+
+    /// <summary>A process that holds all, on links of the caller's.</summary>
     public static RunWiring Embedded(PipelineLinks links, IRecordSource source) => new(links, source, source.Identity);
 
     /// <summary>Whether this process's part of the input can be given back in order, so that others go on with it.</summary>
@@ -26,6 +29,7 @@ internal sealed record RunWiring(PipelineLinks Links, IRecordSource? Source, str
         if (Source is not null)
             await Source.DisposeAsync();
         // What was announced last is on its way for a while.
-        await Task.Run(Links.Dispose);
+        if (OwnsLinks)
+            await Task.Run(Links.Dispose);
     }
 }

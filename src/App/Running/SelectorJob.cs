@@ -1,7 +1,6 @@
 using MassDpo.App.Watching;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Shared.Actors;
-using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using Microsoft.Extensions.Logging;
 using static TorchSharp.torch;

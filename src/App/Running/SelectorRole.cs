@@ -2,7 +2,6 @@ using MassDpo.Ingest;
 using MassDpo.Ingest.Records;
 using MassDpo.Selection;
 using MassDpo.Shared.Actors;
-using MassDpo.Shared.Links;
 using MassDpo.Shared.Sources;
 
 namespace MassDpo.App.Running;

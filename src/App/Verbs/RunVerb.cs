@@ -87,8 +87,9 @@ internal static class RunVerb
         RunResult result;
         try
         {
+            using var links = seams.Links();
             result = await job.RunAsync(policy => data.Length > 0
-                ? Task.FromResult(RunWiring.Embedded(seams.Links(), new FileSource(data, request.Options.Files)))
+                ? Task.FromResult(RunWiring.Embedded(links, new FileSource(data, request.Options.Files)))
                 : KafkaWiring.OpenAsync(kafka, roles, policy, logger, stop), printer.Update, seams.Tap, stop);
         }
         finally
@@ -121,7 +122,7 @@ internal static class RunVerb
         using var logging = LoggerFactory.Create(builder => builder.AddProvider(new ErrorLineLogger()));
         await KafkaWiring.EnsureTopicsAsync(kafka, Roles.Ingest, logging.CreateLogger("massdpo"), stop);
         await using var source = new FileSource(data, options.Files);
-        var fed = await KafkaWiring.FeedAsync(kafka, source, stop);
+        var fed = await KafkaWiring.FeedAsync(kafka, source, $"{options.Files.Order} {options.Files.Seed}", stop);
         Output.Line(fed);
         return ExitCode.Done;
     }

@@ -9,8 +9,6 @@ using MassDpo.App.Terminal;
 using MassDpo.App.Watching;
 using MassDpo.Ingest.Records;
 using MassDpo.Ingest.Sources;
-using MassDpo.Kafka.Client;
-using MassDpo.Kafka.Topics;
 using MassDpo.Policy;
 using MassDpo.Policy.Encoding;
 using MassDpo.Shared.Contracts;
@@ -68,9 +66,8 @@ internal static class ValidateVerb
         EvaluationOptions.From(settings);
         DemoOptions.From(settings);
         ComparisonOptions.From(settings);
-        KafkaOptions.From(settings);
         WatchOptions.From(settings);
-        KafkaTopics.From(settings);
+        KafkaRunOptions.From(settings);
     }
 
     private static async Task<int> CheckRecordsAsync(string path, string? policyDirectory, EffectiveSettings settings, CancellationToken cancellation)
@@ -111,7 +108,7 @@ internal static class ValidateVerb
         if (validator is not null)
             return validator.Validate(line).Dead is { } dead ? new Rejection(dead.Code, dead.Reason) : null;
         if (line.Oversize is { } length)
-            return new Rejection(DeadLetterCodes.TooLarge, $"the line has {length} bytes, a record may have {maxRecordBytes}");
+            return new Rejection(DeadLetterCodes.TooLarge, $"the record has {length} bytes, one may have {maxRecordBytes}");
         try
         {
             RecordParser.Parse(line.Json.Span);

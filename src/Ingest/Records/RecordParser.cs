@@ -38,7 +38,7 @@ public static class RecordParser
         }
         catch (JsonException e)
         {
-            throw new RecordFormatException(DeadLetterCodes.Json, $"not JSON: {e.Message} A record is one JSON object on one line");
+            throw new RecordFormatException(DeadLetterCodes.Json, $"not JSON: {e.Message} A record is one JSON object");
         }
         catch (InvalidOperationException e)
         {

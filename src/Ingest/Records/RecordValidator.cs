@@ -17,12 +17,14 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
 
     private (CandidatePool?, DeadLetter?) Validate(SourceEntry.Bytes entry)
     {
-        var origin = RecordOrigin.Of(entry.File, entry.Line, entry.Json.Span);
+        var origin = RecordOrigin.Of(entry.File, entry.Line, entry.Json.Span) with { Time = entry.Time };
         if (entry.Oversize is { } length)
         {
-            var reason = $"the line has {length} bytes, a record may have {maxRecordBytes}: raise ingest.max-record-bytes";
+            var reason = $"the record has {length} bytes, one may have {maxRecordBytes}: raise ingest.max-record-bytes";
             return (null, new DeadLetter(entry.Position, DeadLetterCodes.TooLarge, reason, origin with { RawLength = length, RawHash = entry.OversizeHash ?? origin.RawHash }));
         }
+        if (entry.Flaw is { } flaw)
+            return (null, new DeadLetter(entry.Position, flaw.Code, flaw.Reason, origin));
         try
         {
             return Validate(RecordParser.Parse(entry.Json.Span), entry.Position, origin, entry.Trace);

@@ -54,6 +54,9 @@ public sealed partial class MockBroker : IDisposable
             throw new InvalidOperationException($"topic '{name}' with {partitions} partitions: {Marshal.PtrToStringUTF8(ErrorText(error))}");
     }
 
+    /// <summary>Lets every question about a topic be answered with an error; <see cref="Confluent.Kafka.ErrorCode.NoError"/> ends that.</summary>
+    public void SetTopicError(string name, Confluent.Kafka.ErrorCode error) => SetTopicError(_cluster, name, (int)error);
+
     /// <summary>Takes a broker down: its connections are cut and refused until <see cref="Start"/>. What it holds stays.</summary>
     /// <param name="broker">counted from 1</param>
     public void Stop(int broker = 1) => SetDown(_cluster, broker);
@@ -93,6 +96,9 @@ public sealed partial class MockBroker : IDisposable
 
     [LibraryImport(RdKafkaLibrary.Name, EntryPoint = "rd_kafka_mock_topic_create", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int CreateTopic(nint cluster, string topic, int partitions, int replicas);
+
+    [LibraryImport(RdKafkaLibrary.Name, EntryPoint = "rd_kafka_mock_topic_set_error", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial void SetTopicError(nint cluster, string topic, int error);
 
     [LibraryImport(RdKafkaLibrary.Name, EntryPoint = "rd_kafka_mock_broker_set_down")]
     private static partial int SetDown(nint cluster, int broker);

@@ -52,11 +52,13 @@ public sealed class RecordProducer : IDisposable
     /// <param name="value">the value</param>
     /// <param name="headers">its headers, which get the trace of the current activity where they have none</param>
     /// <param name="cancellation">ends waiting for room</param>
+    /// <param name="partition">where it goes; null: where its key, or chance, leads it</param>
     /// <exception cref="ProduceException">an earlier value could not be produced, or this one cannot be</exception>
-    public async ValueTask ProduceAsync(string name, byte[]? key, byte[] value, Headers? headers, CancellationToken cancellation)
+    public async ValueTask ProduceAsync(string name, byte[]? key, byte[] value, Headers? headers, CancellationToken cancellation, int? partition = null)
     {
         if (Activity.Current is not null)
             TraceHeader.Add(headers ??= new Headers());
+        var target = new TopicPartition(_topic, partition ?? Partition.Any);
         var message = new Message<byte[]?, byte[]> { Key = key, Value = value, Headers = headers };
         while (true)
         {
@@ -64,7 +66,7 @@ public sealed class RecordProducer : IDisposable
                 throw failure;
             try
             {
-                _producer.Produce(_topic, message, report =>
+                _producer.Produce(target, message, report =>
                 {
                     if (report.Error.IsError)
                         Fail(new ProduceException($"{name} could not be produced to '{_topic}': {_options.Redact(report.Error.Reason)}"));

@@ -11,7 +11,11 @@ namespace MassDpo.Kafka.Records;
 /// <param name="Value">null: a tombstone</param>
 /// <param name="Headers">what came with it</param>
 /// <param name="Time">when it was produced</param>
-public sealed record TopicMessage(int Partition, long Offset, byte[]? Key, byte[]? Value, Headers Headers, DateTimeOffset Time);
+public sealed record TopicMessage(int Partition, long Offset, byte[]? Key, byte[]? Value, Headers Headers, DateTimeOffset Time)
+{
+    internal static TopicMessage Of(ConsumeResult<byte[]?, byte[]?> result) =>
+        new(result.Partition, result.Offset, result.Message.Key, result.Message.Value, result.Message.Headers, result.Message.Timestamp.UtcDateTime);
+}
 
 /// <summary>Reads a topic without a consumer group, all partitions, from their beginning or their end: to watch, not to work.</summary>
 public static class TopicReader
@@ -49,11 +53,21 @@ public static class TopicReader
             if (result.IsPartitionEOF)
                 left.Remove(result.Partition.Value);
             else
-                yield return new TopicMessage(result.Partition, result.Offset, result.Message.Key, result.Message.Value, result.Message.Headers, result.Message.Timestamp.UtcDateTime);
+                yield return TopicMessage.Of(result);
         }
     }
 
     private static IConsumer<byte[]?, byte[]?> Open(KafkaOptions options, string topic, bool fromBeginning)
+    {
+        var consumer = Connect(options, topic, out var metadata);
+        consumer.Assign(metadata.Partitions.Select(partition => new TopicPartitionOffset(topic, partition.PartitionId, fromBeginning ? Offset.Beginning : Offset.End)));
+        return consumer;
+    }
+
+    /// <summary>A consumer without a group, and what partitions the topic has.</summary>
+    /// <exception cref="IOException">the cluster cannot be reached, or has no such topic</exception>
+    /// <exception cref="InvalidDataException">no server is named, or librdkafka does not know a property</exception>
+    internal static IConsumer<byte[]?, byte[]?> Connect(KafkaOptions options, string topic, out TopicMetadata metadata)
     {
         var config = new ConsumerConfig(options.Client("massdpo-tail")) { GroupId = "massdpo-tail", EnableAutoCommit = false, EnablePartitionEof = true, AutoOffsetReset = AutoOffsetReset.Error };
         IConsumer<byte[]?, byte[]?>? consumer = null;
@@ -61,10 +75,9 @@ public static class TopicReader
         {
             consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).SetLogHandler((_, _) => { }).Build();
             using var admin = new DependentAdminClientBuilder(consumer.Handle).Build();
-            var metadata = admin.GetMetadata(topic, Patience).Topics.Single();
+            metadata = admin.GetMetadata(topic, Patience).Topics.Single();
             if (metadata.Error.IsError || metadata.Partitions.Count == 0)
                 throw new IOException($"topic '{topic}' cannot be read: {options.Redact(metadata.Error.Reason)}");
-            consumer.Assign(metadata.Partitions.Select(partition => new TopicPartitionOffset(topic, partition.PartitionId, fromBeginning ? Offset.Beginning : Offset.End)));
             return consumer;
         }
         catch (KafkaException e)

@@ -19,6 +19,8 @@ public static class DeadLetterLine
         json.WriteString("raw"u8, Readable(letter.Origin.Raw.Span));
         json.WriteNumber("raw_bytes"u8, letter.Origin.RawLength);
         json.WriteString("hash"u8, letter.Origin.RawHash);
+        if (letter.Origin.Time is { } time)
+            json.WriteString("time"u8, time);
         return line.End();
     }
 

@@ -49,14 +49,17 @@ public sealed record PreferenceRecord
 }
 
 /// <summary>Where a record came from, for messages and dead letters: line numbers count from 1.</summary>
-/// <param name="File">a file's path, a topic and partition, or the name of a source</param>
-/// <param name="Line">line in the file; 0 where there are no lines</param>
+/// <param name="File">a file's path, topic/partition, or the name of a source</param>
+/// <param name="Line">line in the file, or offset in the partition; 0 where there are neither</param>
 /// <param name="Raw">the bytes as they came, cut at <see cref="RawLimit"/></param>
 /// <param name="RawLength">how many bytes there were before the cut</param>
 public sealed record RecordOrigin(string File, long Line, ReadOnlyMemory<byte> Raw, long RawLength)
 {
     /// <summary>Bytes of a record kept beside it, for dead letters.</summary>
     public const int RawLimit = 4096;
+
+    /// <summary>When it was produced, where the source knows.</summary>
+    public DateTimeOffset? Time { get; init; }
 
     // Of bytes that were cut; what is kept whole is hashed when it is asked for, which is seldom.
     private readonly string? _hashOfCut;

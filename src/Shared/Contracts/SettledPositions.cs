@@ -42,12 +42,15 @@ public sealed class SettledPositions
         return true;
     }
 
-    /// <summary>Settles the positions from <paramref name="from"/> up to and without index <paramref name="to"/>; gives how many were not settled before.</summary>
+    /// <summary>
+    /// Settles the positions from <paramref name="from"/> up to and without index <paramref name="to"/>; gives how many were not settled before. A range of
+    /// nothing makes the source known (<see cref="Knows"/>) all the same.
+    /// </summary>
     public long AddRange(Position from, long to)
     {
+        var intervals = Intervals(from.Source, from.Pass);
         if (to <= from.Index)
             return 0;
-        var intervals = Intervals(from.Source, from.Pass);
         var (start, end, known) = (from.Index, to, 0L);
         var at = FirstEndingAtOrAfter(intervals, from.Index);
         var first = at;
@@ -62,6 +65,9 @@ public sealed class SettledPositions
         Count += added;
         return added;
     }
+
+    /// <summary>Whether anything was ever told of a source: then where it begins is decided.</summary>
+    public bool Knows(string source) => _passes.ContainsKey(source) || _lengths.ContainsKey(source);
 
     public bool Contains(Position position)
     {

@@ -53,13 +53,18 @@ public enum SkipReason
     Lost,
 }
 
+/// <summary>Why what was read is no record.</summary>
+/// <param name="Code">one of <see cref="DeadLetterCodes"/></param>
+/// <param name="Reason">a sentence with the remedy</param>
+public sealed record RecordFlaw(string Code, string Reason);
+
 /// <summary>One thing read from a source.</summary>
 public abstract record SourceEntry(Position Position)
 {
     /// <summary>A record as bytes of JSON.</summary>
     /// <param name="Position">its position</param>
-    /// <param name="File">where it is from</param>
-    /// <param name="Line">counted from 1</param>
+    /// <param name="File">where it is from: a path, or topic/partition</param>
+    /// <param name="Line">counted from 1; of a topic the offset</param>
     /// <param name="Json">the line without its end; when <paramref name="Oversize"/>, its beginning</param>
     /// <param name="Oversize">how many bytes it really has, where those are more than a record may have</param>
     /// <param name="OversizeHash">then: hash of all of it</param>
@@ -70,6 +75,9 @@ public abstract record SourceEntry(Position Position)
 
         /// <summary>The trace that it belongs to (W3C <c>traceparent</c>), where the source knows.</summary>
         public string? Trace { get; init; }
+
+        /// <summary>Why it is no record, where the source knows that already; the bytes are then what came.</summary>
+        public RecordFlaw? Flaw { get; init; }
     }
 
     /// <summary>A record that the user's own code made.</summary>
@@ -80,6 +88,12 @@ public abstract record SourceEntry(Position Position)
 
     /// <summary>There is nothing to read from this position up to and without index <paramref name="To"/>: they are settled by that.</summary>
     public sealed record Skipped(Position Position, long To, SkipReason Reason) : SourceEntry(Position);
+
+    /// <summary>
+    /// The parts of the share are read to their ends. A source that is shared says this instead of ending: after it a <see cref="Changed"/> may still come, since
+    /// other parts can be given to it.
+    /// </summary>
+    public sealed record Ended(Position Position) : SourceEntry(Position);
 
     /// <summary>What is read from here on; a source that is not shared need not say it.</summary>
     public sealed record Share(Position Position, InputShare Sources) : SourceEntry(Position);

@@ -39,7 +39,7 @@ public sealed class CommandLineTests
         ["checkpoints rollback"] = (["OUTPUT", "CHECKPOINT"], []),
         ["validate"] = (["FILE"], new() { ["--policy"] = One }),
         ["broker"] = ([], new() { ["--topic"] = "one value, several times" }),
-        ["produce"] = ([], new() { ["--data"] = "several values, required", ["--topic"] = Required, ["--rate"] = One, ["--bootstrap"] = One }),
+        ["produce"] = ([], new() { ["--data"] = "several values, required", ["--topic"] = Required, ["--rate"] = One, ["--end"] = Flag, ["--bootstrap"] = One }),
         ["tail"] = ([], new() { ["--topic"] = Required, ["--from-beginning"] = Flag, ["--until-end"] = Flag, ["--bootstrap"] = One }),
     };
 

@@ -72,7 +72,7 @@ public sealed class ValidateVerbTests(SimulatedStream stream) : IClassFixture<Si
         Assert.Equal(0, (await Called.With("validate", file)).ExitCode);
         var called = await Called.With("validate", file, "--set", "ingest.max-record-bytes=1 KiB");
         Assert.Equal(1, called.ExitCode);
-        Assert.Contains($"line 1: too-large: the line has {record.Length} bytes, a record may have 1024", called.Out);
+        Assert.Contains($"line 1: too-large: the record has {record.Length} bytes, one may have 1024", called.Out);
     }
 
     [Fact]

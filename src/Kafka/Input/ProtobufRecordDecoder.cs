@@ -1,0 +1,108 @@
+using System.Buffers;
+using System.Text.Json;
+using Google.Protobuf;
+using MassDpo.Kafka.Input.Wire;
+
+namespace MassDpo.Kafka.Input;
+
+/// <summary>Records in Protobuf, as preference.proto beside this file describes them. A dead letter of one holds it as JSON.</summary>
+public sealed class ProtobufRecordDecoder : IRecordDecoder
+{
+    public IReadOnlyList<string> ContentTypes { get; } = ["application/protobuf", "application/x-protobuf", "application/vnd.google.protobuf"];
+
+    public ReadOnlyMemory<byte> ToJson(ReadOnlyMemory<byte> value)
+    {
+        var record = Parse(value);
+        var buffer = new ArrayBufferWriter<byte>(value.Length + 64);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            if (record.HasId)
+                json.WriteString("id"u8, record.Id);
+            WritePrompt(json, record);
+            if (record.HasChosen)
+                json.WriteString("chosen"u8, record.Chosen);
+            // An empty list and none are the same in Protobuf; what is missing is told where records are validated.
+            Texts(json, "rejected", record.Rejected);
+            Texts(json, "candidates", record.Candidates);
+            if (record.HasChosenIndex)
+                json.WriteNumber("chosen_index"u8, record.ChosenIndex);
+            Texts(json, "ranked", record.Ranked);
+            Numbers(json, "rewards", record.Rewards);
+            Numbers(json, "reference_logps", record.ReferenceLogps);
+            WriteMeta(json, record);
+            json.WriteEndObject();
+        }
+        return buffer.WrittenMemory;
+    }
+
+    private static PreferenceRecord Parse(ReadOnlyMemory<byte> value)
+    {
+        try
+        {
+            return PreferenceRecord.Parser.ParseFrom(value.Span);
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw new InvalidDataException($"not a massdpo.v1.PreferenceRecord: {e.Message} Write it as preference.proto says, without a length or a schema id before it", e);
+        }
+    }
+
+    private static void WritePrompt(Utf8JsonWriter json, PreferenceRecord record)
+    {
+        switch (record.PromptCase)
+        {
+            case PreferenceRecord.PromptOneofCase.Text:
+                json.WriteString("prompt"u8, record.Text);
+                break;
+            case PreferenceRecord.PromptOneofCase.History:
+                json.WriteStartObject("prompt"u8);
+                json.WriteStartArray("history"u8);
+                foreach (var item in record.History.Items)
+                    json.WriteStringValue(item);
+                json.WriteEndArray();
+                json.WriteEndObject();
+                break;
+        }
+    }
+
+    private static void WriteMeta(Utf8JsonWriter json, PreferenceRecord record)
+    {
+        if (!record.HasMetaJson)
+            return;
+        json.WritePropertyName("meta"u8);
+        try
+        {
+            json.WriteRawValue(record.MetaJson);
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"its meta_json is not JSON: {e.Message}", e);
+        }
+    }
+
+    private static void Texts(Utf8JsonWriter json, string name, IReadOnlyCollection<string> texts)
+    {
+        if (texts.Count == 0)
+            return;
+        json.WriteStartArray(name);
+        foreach (var text in texts)
+            json.WriteStringValue(text);
+        json.WriteEndArray();
+    }
+
+    private static void Numbers(Utf8JsonWriter json, string name, IReadOnlyCollection<double> numbers)
+    {
+        if (numbers.Count == 0)
+            return;
+        json.WriteStartArray(name);
+        foreach (var number in numbers)
+        {
+            if (double.IsFinite(number))
+                json.WriteNumberValue(number);
+            else
+                json.WriteNullValue();
+        }
+        json.WriteEndArray();
+    }
+}

@@ -1,0 +1,177 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Sources;
+
+namespace MassDpo.Kafka.Input;
+
+/// <summary>
+/// One reading of a <see cref="KafkaSource"/>, from an epoch's beginning on: a bounded queue from the consumer's thread, which alone writes, to who enumerates.
+/// A change overtakes what is in it, which the next epoch reads again.
+/// </summary>
+internal sealed class Reading(SettledPositions settled, long began, KafkaSourceOptions options, Action readOn)
+{
+    // What an entry takes beside its bytes, about.
+    private const int EntryBytes = 256;
+
+    private readonly Channel<SourceEntry> _entries = Channel.CreateUnbounded<SourceEntry>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    private long _records;
+    private long _bytes;
+    private volatile bool _waitsForRoom;
+    private volatile bool _isChanged;
+    private volatile bool _isLeft;
+
+    /// <summary>What was settled when it began.</summary>
+    public SettledPositions Settled => settled;
+
+    /// <summary>On the source's clock.</summary>
+    public long Began => began;
+
+    /// <summary>The partitions that it reads; empty until it has any.</summary>
+    public Dictionary<int, PartitionReading> Partitions { get; } = [];
+
+    /// <summary>Whether it has said what it reads.</summary>
+    public bool HasBegun => Partitions.Count > 0;
+
+    /// <summary>Whether nothing of it is wanted any more.</summary>
+    public bool IsLeft => _isLeft;
+
+    /// <summary>Whether records are still to be written: it has begun, has neither ended nor changed, and somebody reads it.</summary>
+    public bool IsOpen => HasBegun && !HasEnded && !_isChanged && !_isLeft;
+
+    /// <summary>Whether all its partitions are read to their ends.</summary>
+    public bool HasEnded { get; private set; }
+
+    public bool HasRoom => Interlocked.Read(ref _records) < options.QueueRecords && Interlocked.Read(ref _bytes) < options.QueueBytes;
+
+    private bool IsHalfEmpty => Interlocked.Read(ref _records) * 2 <= options.QueueRecords && Interlocked.Read(ref _bytes) * 2 <= options.QueueBytes;
+
+    public void Write(SourceEntry entry)
+    {
+        Interlocked.Increment(ref _records);
+        Interlocked.Add(ref _bytes, Size(entry));
+        _entries.Writer.TryWrite(entry);
+    }
+
+    /// <summary>Says that all is read.</summary>
+    public void End()
+    {
+        HasEnded = true;
+        Write(new SourceEntry.Ended(default));
+    }
+
+    /// <summary>Says that a new epoch is needed; what was not taken yet is dropped.</summary>
+    public void Change()
+    {
+        if (_isChanged)
+            return;
+        _isChanged = true;
+        // Wakes who waits for an entry.
+        _entries.Writer.TryWrite(new SourceEntry.Changed(default));
+    }
+
+    public void Fail(Exception failure) => _entries.Writer.TryComplete(failure);
+
+    /// <summary>Whether there is room again after there was none; where not, the reader says so when there is.</summary>
+    public bool AwaitsRoom()
+    {
+        _waitsForRoom = true;
+        return !IsHalfEmpty;
+    }
+
+    public async IAsyncEnumerable<SourceEntry> EntriesAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        try
+        {
+            while (await _entries.Reader.WaitToReadAsync(cancellation))
+            {
+                while (!_isChanged && _entries.Reader.TryRead(out var entry))
+                {
+                    Interlocked.Decrement(ref _records);
+                    Interlocked.Add(ref _bytes, -Size(entry));
+                    if (_waitsForRoom && IsHalfEmpty)
+                    {
+                        _waitsForRoom = false;
+                        readOn();
+                    }
+                    yield return entry;
+                }
+                if (!_isChanged)
+                    continue;
+                yield return new SourceEntry.Changed(default);
+                await Task.Delay(Timeout.Infinite, cancellation);
+            }
+        }
+        finally
+        {
+            _isLeft = true;
+            readOn();
+        }
+    }
+
+    private static long Size(SourceEntry entry) => EntryBytes + (entry is SourceEntry.Bytes bytes ? bytes.Json.Length : 0);
+}
+
+/// <summary>How far a partition is read. Belongs to the consumer's thread; lag alone is asked for from others.</summary>
+internal sealed class PartitionReading(string source, long next, long high)
+{
+    private const long None = -1;
+
+    private long _next = next;
+    private long _told = next;
+    private long _marker = None;
+
+    /// <summary>Its name in positions: topic/partition.</summary>
+    public string Source => source;
+
+    /// <summary>Where the partition ended when it was last asked.</summary>
+    public long High { get; } = high;
+
+    /// <summary>The offset to read next.</summary>
+    public long Next => Interlocked.Read(ref _next);
+
+    /// <summary>Whether an end marker is the last thing in it.</summary>
+    public bool HasEnded { get; private set; }
+
+    /// <summary>Moves on over an offset; what lies between is absent. False where it is behind what was read.</summary>
+    public bool MoveOver(long offset)
+    {
+        if (offset < _next)
+            return false;
+        _marker = None;
+        Interlocked.Exchange(ref _next, offset + 1);
+        return true;
+    }
+
+    /// <summary>An end marker was read at an offset that was just moved over: it counts unless something follows.</summary>
+    public void Mark(long offset) => _marker = offset;
+
+    /// <summary>What lies before a record and was not told of yet, as one entry; null: nothing. All up to and with the record is then told.</summary>
+    public SourceEntry.Skipped? TellRecord(long offset) => Tell(offset, thenAt: offset + 1);
+
+    /// <summary>The partition has nothing at an offset and above: what lies before and was not told of yet, up to an end marker that stands last.</summary>
+    public SourceEntry.Skipped? TellEnd(long offset)
+    {
+        HasEnded = _marker != None;
+        if (offset > _next)
+            Interlocked.Exchange(ref _next, offset);
+        var until = HasEnded ? _marker : offset;
+        return Tell(until, thenAt: Math.Max(until, _told));
+    }
+
+    /// <summary>Goes on elsewhere, since what lies before is gone.</summary>
+    public SourceEntry.Skipped Lose(long until)
+    {
+        var lost = new SourceEntry.Skipped(new Position(source, 0, _told), until, SkipReason.Lost);
+        (_marker, _told) = (None, until);
+        Interlocked.Exchange(ref _next, until);
+        return lost;
+    }
+
+    private SourceEntry.Skipped? Tell(long until, long thenAt)
+    {
+        var skipped = until > _told ? new SourceEntry.Skipped(new Position(source, 0, _told), until, SkipReason.Absent) : null;
+        _told = thenAt;
+        return skipped;
+    }
+}
