@@ -25,7 +25,10 @@ public sealed partial class MockBroker : IDisposable
         var error = Marshal.AllocHGlobal(ErrorLength);
         try
         {
-            _client = New(Producer, NewConfiguration(), error, ErrorLength);
+            var configuration = NewConfiguration();
+            // This client only holds the cluster: that it has no servers to speak to is nothing to be told of.
+            Set(configuration, "log_level", "3", error, ErrorLength);
+            _client = New(Producer, configuration, error, ErrorLength);
             if (_client == 0)
                 throw new InvalidOperationException($"no mock cluster: {Marshal.PtrToStringUTF8(error)}");
         }
@@ -75,6 +78,9 @@ public sealed partial class MockBroker : IDisposable
 
     [LibraryImport(RdKafkaLibrary.Name, EntryPoint = "rd_kafka_conf_new")]
     private static partial nint NewConfiguration();
+
+    [LibraryImport(RdKafkaLibrary.Name, EntryPoint = "rd_kafka_conf_set", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Set(nint configuration, string name, string value, nint error, nuint errorLength);
 
     [LibraryImport(RdKafkaLibrary.Name, EntryPoint = "rd_kafka_new")]
     private static partial nint New(int type, nint configuration, nint error, nuint errorLength);
