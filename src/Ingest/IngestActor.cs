@@ -160,8 +160,7 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
         if (_entries is null || _over || _stopped)
             return;
         var (offeredBefore, ends, endedBefore) = (_offered, _passEnds.Count, _ended);
-        // Past the end of a share nothing comes that would be held, and a change must be heard.
-        for (var read = 0; read < Turn && !_over && !_stopped && (_ended || Held < options.Window); read++)
+        for (var read = 0; read < Turn && !_over && !_stopped && Held < options.Window; read++)
         {
             if (!TryAdvance(cancellation, out var hasEntry))
                 break;

@@ -18,6 +18,7 @@ public sealed class KafkaSource : IRecordSource
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan RoomPatience = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LeavePatience = TimeSpan.FromSeconds(15);
 
     private readonly KafkaOptions _client;
     private readonly KafkaSourceOptions _options;
@@ -137,11 +138,19 @@ public sealed class KafkaSource : IRecordSource
     }
 
     /// <summary>Gives all partitions away as when others want them, and leaves the group. A reading after this waits for ever.</summary>
-    public Task CloseAsync()
+    public async Task CloseAsync()
     {
         _closing = true;
         Pulse();
-        return _finished.Task;
+        try
+        {
+            // On no clock but the system's: it is the client library that is waited for.
+            await _finished.Task.WaitAsync(_options.HandOver + LeavePatience);
+        }
+        catch (TimeoutException)
+        {
+            _options.Warn($"group '{_options.Group}' could not be left in order: the client does not stop. Others get its partitions when its session has timed out");
+        }
     }
 
     /// <summary>Leaves the group at once.</summary>
@@ -175,6 +184,9 @@ public sealed class KafkaSource : IRecordSource
         }
         finally
         {
+            // The client does not stop while it stands on partitions of a topic that is gone: nobody is to wait for that.
+            if (_failure is not null)
+                _finished.TrySetResult();
             Leave(consumer);
             _finished.TrySetResult();
         }

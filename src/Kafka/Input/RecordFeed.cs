@@ -61,6 +61,12 @@ public sealed class RecordFeed(IRecordSource source, KafkaOptions client, string
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
         }
+        catch (InvalidDataException)
+        {
+            // What came before is good.
+            await producer.FlushAsync(CancellationToken.None);
+            throw;
+        }
         if (ended && options.End)
             for (var partition = 0; partition < reached.Length; partition++)
                 if (reached[partition] != All)

@@ -70,6 +70,16 @@ public sealed class RecordValidatorTests
     }
 
     [Fact]
+    public void What_the_source_knows_to_be_no_record_is_not_read_and_keeps_where_and_when_it_was()
+    {
+        var time = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+        var dead = Dead(Line("""{"prompt":{"history":[]},"chosen":"a","rejected":["b"]}""") with { File = "records/3", Time = time, Flaw = new RecordFlaw(DeadLetterCodes.Unsupported, "another kind") });
+        Assert.Equal((DeadLetterCodes.Unsupported, "another kind", "records/3", 42), (dead.Code, dead.Reason, dead.Origin.File, dead.Origin.Line));
+        Assert.Equal(time, dead.Origin.Time);
+        Assert.Contains("\"time\":\"2026-01-02T03:04:05+00:00\"", Encoding.UTF8.GetString(DeadLetterLine.Of(dead)));
+    }
+
+    [Fact]
     public void A_line_beyond_the_limit_is_refused_with_its_length_and_the_setting()
     {
         var dead = Dead(Line("""{"prompt":{"history":[]},"chosen":"a","rejected":["b"]}""", oversize: 12_345));
