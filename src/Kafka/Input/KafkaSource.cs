@@ -15,6 +15,11 @@ namespace MassDpo.Kafka.Input;
 /// </summary>
 public sealed class KafkaSource : IRecordSource
 {
+    // Before version 2.3 librdkafka ends the whole process where a cooperative consumer is freed to which nothing was ever assigned (its issue 4312). One that
+    // has left its group does no harm: it stays until the process ends.
+    private const int FirstThatCanBeFreed = 0x020300ff;
+    private static readonly List<IDisposable> Left = [];
+
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan RoomPatience = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(5);
@@ -555,7 +560,11 @@ public sealed class KafkaSource : IRecordSource
             _assigned.Clear();
         }
         Committing().Wait();
-        consumer.Dispose();
+        if (Library.Version >= FirstThatCanBeFreed)
+            consumer.Dispose();
+        else
+            lock (Left)
+                Left.Add(consumer);
     }
 
     private Task Committing()
