@@ -29,8 +29,8 @@ public sealed class PipelineWatchTests(SimulatedStream stream) : IClassFixture<S
         Assert.Contains(("learner", "no selector has confirmed version 0 in epoch 1"), lacked);
         Assert.Contains(("selector-1", "it has no snapshot of the policy"), lacked);
         Assert.Contains(("ingest", "no epoch is open"), lacked);
-        run.Step(1_000_000);
-        Assert.Equal([KeyValuePair.Create("learner", "the run has ended")], host.Health.Lacking);
+        host.RunUntil(() => host.Health.Lacking.Count == 2);
+        Assert.Equal([("ingest", "no epoch is open: the learner has stopped"), ("learner", "the run has ended")], host.Health.Lacking.Select(actor => (actor.Key, actor.Value)).Order());
         run.End();
     }
 
