@@ -85,6 +85,7 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
                 break;
             case IngestMessage.Noticed { Notice: LearnerStopped stopped } when stopped.Epoch == _epoch:
                 _stopped = true;
+                context.Lacks("no epoch is open: the learner has stopped");
                 break;
             case IngestMessage.ReadOn:
                 _readOnPosted = false;

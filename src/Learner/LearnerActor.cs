@@ -107,6 +107,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     public override async ValueTask StartAsync(CancellationToken cancellation)
     {
         context.Instruments.LearnerBegan();
+        context.Lacks("it restores its newest checkpoint");
         _trainer = parts.NewTrainer();
         Restore();
         _receiving = parts.Selections.Receive((block, token) => context.Self.Tell(new LearnerMessage.Computed(block), token));

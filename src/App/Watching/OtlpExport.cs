@@ -32,8 +32,7 @@ internal sealed class OtlpExport : IDisposable
     /// <summary>Sends what there is yet, and ends.</summary>
     public void Dispose()
     {
-        _traces.Shutdown(LastMilliseconds);
-        _meters.Shutdown(LastMilliseconds);
+        Parallel.Invoke(() => _traces.Shutdown(LastMilliseconds), () => _meters.Shutdown(LastMilliseconds));
         _traces.Dispose();
         _meters.Dispose();
     }

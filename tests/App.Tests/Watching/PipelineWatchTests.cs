@@ -16,6 +16,25 @@ namespace MassDpo.App.Tests.Watching;
 public sealed class PipelineWatchTests(SimulatedStream stream) : IClassFixture<SimulatedStream>
 {
     [Fact]
+    public void A_run_is_ready_once_its_epoch_is_open_and_until_then_each_actor_says_what_it_lacks()
+    {
+        var host = new SimulatedHost(2);
+        using var run = new SimulatedRun(stream, SimulatedStream.Options(), host, stream.NewOutput());
+        var lacked = new HashSet<(string Actor, string What)>();
+        while (!host.Health.IsReady)
+        {
+            lacked.UnionWith(host.Health.Lacking.Select(actor => (actor.Key, actor.Value)));
+            run.Step(1);
+        }
+        Assert.Contains(("learner", "no selector has confirmed version 0 in epoch 1"), lacked);
+        Assert.Contains(("selector-1", "it has no snapshot of the policy"), lacked);
+        Assert.Contains(("ingest", "no epoch is open"), lacked);
+        host.RunUntil(() => host.Health.Lacking.Count == 2);
+        Assert.Equal([("ingest", "no epoch is open: the learner has stopped"), ("learner", "the run has ended")], host.Health.Lacking.Select(actor => (actor.Key, actor.Value)).Order());
+        run.End();
+    }
+
+    [Fact]
     public void What_the_instruments_came_to_is_what_the_logs_hold()
     {
         var host = new SimulatedHost(5);
@@ -73,7 +92,6 @@ public sealed class PipelineWatchTests(SimulatedStream stream) : IClassFixture<S
         var pipeline = new Pipeline(host, links, stream.Policy, source, directory, options, continueWithChanges: false, _ => { }, _ => { });
         host.RunUntil(() => pipeline.HasEnded);
         host.Stop();
-        host.Instruments.Dispose();
         directory.Dispose();
 
         RunTrace.Of(directory.Root).AssertSame(undisturbed);

@@ -9,6 +9,7 @@ using MassDpo.Shared.Sources;
 using MassDpo.TestKit;
 using MassDpo.TestKit.Files;
 using MassDpo.TestKit.Simulation;
+using MassDpo.TestKit.Telemetry;
 
 namespace MassDpo.Learner.Tests.Running;
 
@@ -174,6 +175,7 @@ public sealed class LearnerActorTests : IDisposable
         var start = bench.Process.Host.Clock.GetUtcNow();
         var blocks = bench.Ask(4);
         bench.Tell(new BlockHeld("s1", blocks[0].Block));
+        using var expired = new CounterSums(bench.Process.Host.Instruments.Meter, "massdpo.leases.expired");
         var again = new List<BlockReissued>();
         bench.Process.Host.RunUntil(() =>
         {
@@ -182,6 +184,7 @@ public sealed class LearnerActorTests : IDisposable
         });
         Assert.Equal(blocks.Select(block => block.Block with { Attempt = 2 }), again.Select(block => block.Block));
         Assert.Equal(start + TimeSpan.FromSeconds(30), bench.Process.Host.Clock.GetUtcNow());
+        Assert.Equal([KeyValuePair.Create("", 2L)], expired.Sums);
     }
 
     [Fact]

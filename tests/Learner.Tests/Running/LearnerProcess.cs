@@ -88,6 +88,7 @@ internal sealed class LearnerProcess : IDisposable
     {
         _directory.Dispose();
         Snapshots.Dispose();
+        Host.Instruments.Dispose();
     }
 
     private sealed class Counted(LearnerActor learner, Action handled) : Actor<LearnerMessage>

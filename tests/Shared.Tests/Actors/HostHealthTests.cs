@@ -1,8 +1,7 @@
 using System.Diagnostics;
-using System.Diagnostics.Metrics;
 using MassDpo.Shared.Actors;
-using MassDpo.Shared.Telemetry;
 using MassDpo.TestKit.Simulation;
+using MassDpo.TestKit.Telemetry;
 
 namespace MassDpo.Shared.Tests.Actors;
 
@@ -34,21 +33,13 @@ public sealed class HostHealthTests
     public void An_actor_that_failed_says_so_until_its_next_incarnation_has_what_it_needs()
     {
         var host = new SimulatedHost(1);
-        var restarts = new List<string>();
-        using var listener = new MeterListener();
-        listener.InstrumentPublished = (instrument, l) =>
-        {
-            if (instrument.Meter == host.Instruments.Meter && instrument.Name == "massdpo.actor.restarts")
-                l.EnableMeasurementEvents(instrument);
-        };
-        listener.SetMeasurementEventCallback<long>((_, value, tags, _) => restarts.Add($"{tags[0].Value} {value}"));
-        listener.Start();
+        using var restarts = new CounterSums(host.Instruments.Meter, "massdpo.actor.restarts");
         var needy = host.Spawn<string>("needy", context => new Needy(context, "it has no snapshot"));
         needy.Post("got it");
         host.RunUntil(() => host.Health.IsReady);
         needy.Post("fail");
         host.RunUntil(() => host.Health.Lacking.GetValueOrDefault("needy") == "it failed: as told");
-        Assert.Equal(["needy 1"], restarts);
+        Assert.Equal([KeyValuePair.Create("needy", 1L)], restarts.Sums);
         Assert.Null(host.Health.Failure);
         host.RunUntil(() => host.Health.Lacking.GetValueOrDefault("needy") == "it has no snapshot");
         needy.Post("got it");

@@ -41,8 +41,12 @@ public sealed class SimulatedHost(int seed) : ActorHost(new FakeClock(), NullLog
         }
     }
 
-    /// <summary>Stops all actors and runs what that takes.</summary>
-    public void Stop() => RunToEnd(() => StopAsync().AsTask());
+    /// <summary>Stops all actors, runs what that takes, and ends what is measured of them.</summary>
+    public void Stop()
+    {
+        RunToEnd(() => StopAsync().AsTask());
+        Instruments.Dispose();
+    }
 
     /// <summary>Begins something among the steps, and runs until it has ended. Begun outside, it would go on in the thread pool.</summary>
     public void RunToEnd(Func<Task> begin)
