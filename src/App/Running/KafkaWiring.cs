@@ -56,7 +56,12 @@ internal static class KafkaWiring
             Process = isWhole ? "" : $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..4]}/",
             OwnsLinks = true,
             GiveBack = source is null ? null : source.CloseAsync,
-            Attach = host => _ = failure.Task.ContinueWith(failed => host.Fail(failed.Result), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default),
+            Attach = host =>
+            {
+                _ = failure.Task.ContinueWith(failed => host.Fail(failed.Result), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+                if (source is not null)
+                    _ = host.Instruments.ObserveInputLag(() => source.Lag.Select(part => KeyValuePair.Create($"{source.Name}/{part.Key}", part.Value)));
+            },
         };
 
         void Note(string text) => logger.LogWarning("{Note}", text);

@@ -1,5 +1,6 @@
 using System.Text;
 using Confluent.Kafka;
+using MassDpo.Kafka.Records;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.Wire;
@@ -22,8 +23,13 @@ public sealed class KafkaSelectionsLink : ISelectionsLink, IDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask SendAsync(SelectionBlock block, CancellationToken cancellation) =>
-        _producer.SendAsync(new TopicPartition(_topic, Partition.Any), Encoding.UTF8.GetBytes(block.Selector), SelectionCodec.Encode(block), headers: null, arrived: null, cancellation);
+    public ValueTask SendAsync(SelectionBlock block, CancellationToken cancellation)
+    {
+        Headers? headers = null;
+        if (block.Trace is { } trace)
+            TraceHeader.Add(headers = new Headers(), trace);
+        return _producer.SendAsync(new TopicPartition(_topic, Partition.Any), Encoding.UTF8.GetBytes(block.Selector), SelectionCodec.Encode(block), headers, arrived: null, cancellation);
+    }
 
     /// <inheritdoc/>
     public IDisposable Receive(Func<SelectionBlock, CancellationToken, ValueTask> deliver)
@@ -32,7 +38,7 @@ public sealed class KafkaSelectionsLink : ISelectionsLink, IDisposable
         {
             _receiver?.Dispose();
             return _receiver = new PartitionReader(_options, "massdpo-selections", _topic, AutoOffsetReset.Earliest, _options.Group + ".selections", Begin,
-                async (result, cancellation) => await deliver(SelectionCodec.Decode(result.Message.Value), cancellation));
+                async (result, cancellation) => await deliver(SelectionCodec.Decode(result.Message.Value) with { Trace = TraceHeader.Read(result.Message.Headers) }, cancellation));
         }
     }
 
