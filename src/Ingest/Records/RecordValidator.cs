@@ -17,7 +17,7 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
 
     private (CandidatePool?, DeadLetter?) Validate(SourceEntry.Bytes entry)
     {
-        var origin = RecordOrigin.Of(entry.File, entry.Line, entry.Json.Span);
+        var origin = RecordOrigin.Of(entry.File, entry.Line, entry.Json.Span) with { Time = entry.Time };
         if (entry.Oversize is { } length)
         {
             var reason = $"the line has {length} bytes, a record may have {maxRecordBytes}: raise ingest.max-record-bytes";

@@ -25,7 +25,10 @@ public sealed partial class MockBroker : IDisposable
         var error = Marshal.AllocHGlobal(ErrorLength);
         try
         {
-            _client = New(Producer, NewConfiguration(), error, ErrorLength);
+            var configuration = NewConfiguration();
+            // It would warn that no server is named, which nobody here wants.
+            SetLog(configuration, 0);
+            _client = New(Producer, configuration, error, ErrorLength);
             if (_client == 0)
                 throw new InvalidOperationException($"no mock cluster: {Marshal.PtrToStringUTF8(error)}");
         }
@@ -72,6 +75,9 @@ public sealed partial class MockBroker : IDisposable
 
     [LibraryImport(RdKafkaLibrary.Name, EntryPoint = "rd_kafka_conf_new")]
     private static partial nint NewConfiguration();
+
+    [LibraryImport(RdKafkaLibrary.Name, EntryPoint = "rd_kafka_conf_set_log_cb")]
+    private static partial void SetLog(nint configuration, nint callback);
 
     [LibraryImport(RdKafkaLibrary.Name, EntryPoint = "rd_kafka_new")]
     private static partial nint New(int type, nint configuration, nint error, nuint errorLength);

@@ -29,9 +29,9 @@ public static class TopicReader
         [EnumeratorCancellation] CancellationToken cancellation)
     {
         // The client blocks the thread that asks it: that is one of its own.
-        using var consumer = await Task.Run(() => Open(options, topic, fromBeginning), cancellation);
-        var left = new HashSet<int>(consumer.Assignment.Select(partition => partition.Partition.Value));
-        while (!cancellation.IsCancellationRequested && (!untilEnd || left.Count > 0))
+        var (consumer, ends) = await Task.Run(() => Open(options, topic, fromBeginning, untilEnd), cancellation);
+        using var _ = consumer;
+        while (!cancellation.IsCancellationRequested && (!untilEnd || ends.Count > 0))
         {
             ConsumeResult<byte[]?, byte[]?> result;
             try
@@ -46,14 +46,17 @@ public static class TopicReader
             {
                 throw new IOException($"topic '{topic}' cannot be read: {options.Redact(e.Error.Reason)}", e);
             }
-            if (result.IsPartitionEOF)
-                left.Remove(result.Partition.Value);
-            else
+            // The end that there was: others may write faster than this reads. A partition's last message may be one that is never shown, a mark of a transaction.
+            var end = untilEnd ? ends.GetValueOrDefault(result.Partition) : long.MaxValue;
+            if (result.IsPartitionEOF || result.Offset >= end - 1)
+                ends.Remove(result.Partition);
+            if (!result.IsPartitionEOF && result.Offset < end)
                 yield return new TopicMessage(result.Partition, result.Offset, result.Message.Key, result.Message.Value, result.Message.Headers, result.Message.Timestamp.UtcDateTime);
         }
     }
 
-    private static IConsumer<byte[]?, byte[]?> Open(KafkaOptions options, string topic, bool fromBeginning)
+    // With where the partitions end that have something to read, if that is asked for.
+    private static (IConsumer<byte[]?, byte[]?> Consumer, Dictionary<int, long> Ends) Open(KafkaOptions options, string topic, bool fromBeginning, bool untilEnd)
     {
         var config = new ConsumerConfig(options.Client("massdpo-tail")) { GroupId = "massdpo-tail", EnableAutoCommit = false, EnablePartitionEof = true, AutoOffsetReset = AutoOffsetReset.Error };
         IConsumer<byte[]?, byte[]?>? consumer = null;
@@ -64,8 +67,12 @@ public static class TopicReader
             var metadata = admin.GetMetadata(topic, Patience).Topics.Single();
             if (metadata.Error.IsError || metadata.Partitions.Count == 0)
                 throw new IOException($"topic '{topic}' cannot be read: {options.Redact(metadata.Error.Reason)}");
+            var ends = new Dictionary<int, long>();
+            foreach (var partition in untilEnd ? metadata.Partitions : [])
+                if (consumer.QueryWatermarkOffsets(new TopicPartition(topic, partition.PartitionId), Patience) is var marks && marks.High > marks.Low)
+                    ends[partition.PartitionId] = marks.High;
             consumer.Assign(metadata.Partitions.Select(partition => new TopicPartitionOffset(topic, partition.PartitionId, fromBeginning ? Offset.Beginning : Offset.End)));
-            return consumer;
+            return (consumer, ends);
         }
         catch (KafkaException e)
         {

@@ -58,6 +58,9 @@ public sealed record RecordOrigin(string File, long Line, ReadOnlyMemory<byte> R
     /// <summary>Bytes of a record kept beside it, for dead letters.</summary>
     public const int RawLimit = 4096;
 
+    /// <summary>When it was produced, where the source knows.</summary>
+    public DateTimeOffset? Time { get; init; }
+
     // Of bytes that were cut; what is kept whole is hashed when it is asked for, which is seldom.
     private readonly string? _hashOfCut;
 

@@ -57,8 +57,8 @@ public sealed class TopicKeeperTests
     [InlineData("selections", "retention.ms", "3599999", "at least 3600000")]
     [InlineData("selections", "min.insync.replicas", "4", "nothing can be written")]
     [InlineData("snapshots", "max.message.bytes", "614399", "at least 614400")]
-    [InlineData("snapshots", "retention.ms", "599999", "at least 600000 and at most 86400000")]
-    [InlineData("snapshots", "retention.ms", "-1", "at least 600000 and at most 86400000")]
+    [InlineData("snapshots", "retention.ms", "299999", "at least 300000 and at most 86400000")]
+    [InlineData("snapshots", "retention.ms", "-1", "at least 300000 and at most 86400000")]
     [InlineData("snapshots", "segment.ms", "604800000", "at most 86400000")]
     [InlineData("snapshots", "cleanup.policy", "compact", "delete")]
     public async Task A_topic_that_is_set_otherwise_is_refused_with_the_command_that_mends_it(string topic, string setting, string value, string wanted)
