@@ -163,11 +163,9 @@ public sealed class TopicKeeperTests
     {
         using var broker = new MockBroker();
         broker.CreateTopic("massdpo.control", 1);
-        using var admin = new ClusterTopicAdmin(new KafkaOptions(broker.Bootstrap, []));
-        var keeper = new TopicKeeper(_topics, admin, broker.Bootstrap, TimeSpan.FromMilliseconds(10));
-        Assert.Contains("at least 2", (await Assert.ThrowsAsync<InvalidDataException>(() => keeper.EnsureAsync(All, CancellationToken.None))).Message);
-        var renamed = new TopicKeeper(MadeCluster.Settings("kafka.topics.control=other"), admin, broker.Bootstrap, TimeSpan.FromMilliseconds(10));
-        var found = await renamed.EnsureAsync(All, CancellationToken.None);
+        var options = new KafkaOptions(broker.Bootstrap, []);
+        Assert.Contains("at least 2", (await Assert.ThrowsAsync<InvalidDataException>(() => TopicKeeper.EnsureAsync(options, _topics, All, CancellationToken.None))).Message);
+        var found = await TopicKeeper.EnsureAsync(options, MadeCluster.Settings("kafka.topics.control=other"), All, CancellationToken.None);
         Assert.Equal(6, found.Topics.Count);
         Assert.All(found.Topics.Values, topic => Assert.Equal((4, 1), (topic.Partitions, topic.Replicas)));
         Assert.Equal(["the cluster does not tell what its topics are set to: their settings are not checked", "topic 'other' came into being as the cluster makes them by itself, which takes no request for it"],
