@@ -38,9 +38,10 @@ public sealed class CommandLineTests
         ["checkpoints promote"] = (["OUTPUT"], new() { ["--checkpoint"] = One, ["--to"] = Required, ["--eval"] = One, ["--gate"] = "one value, several times" }),
         ["checkpoints rollback"] = (["OUTPUT", "CHECKPOINT"], []),
         ["validate"] = (["FILE"], new() { ["--policy"] = One }),
-        ["broker"] = ([], new() { ["--topic"] = "one value, several times" }),
+        ["broker"] = ([], new() { ["--topic"] = "one value, several times", ["--port"] = One }),
         ["produce"] = ([], new() { ["--data"] = "several values, required", ["--topic"] = Required, ["--rate"] = One, ["--end"] = Flag, ["--bootstrap"] = One }),
         ["tail"] = ([], new() { ["--topic"] = Required, ["--from-beginning"] = Flag, ["--until-end"] = Flag, ["--bootstrap"] = One }),
+        ["redrive"] = ([], new() { ["--topic"] = One, ["--to"] = One, ["--code"] = "one value, several times", ["--group"] = One, ["--dry-run"] = Flag, ["--bootstrap"] = One }),
     };
 
     // No setting has a say in what they do.
