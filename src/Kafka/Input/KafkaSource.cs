@@ -20,6 +20,10 @@ public sealed class KafkaSource : IRecordSource
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LeavePatience = TimeSpan.FromSeconds(15);
 
+    // What the protocol asks for these with.
+    private static readonly Timestamp FirstHeld = new(-2, TimestampType.CreateTime);
+    private static readonly Timestamp AfterLast = new(-1, TimestampType.CreateTime);
+
     private readonly KafkaOptions _client;
     private readonly KafkaSourceOptions _options;
     private readonly TimeProvider _clock;
@@ -197,9 +201,6 @@ public sealed class KafkaSource : IRecordSource
         try
         {
             var config = new ConsumerConfig(_client.Client($"massdpo-{_options.Group}"));
-            // What comes from kafka.client goes before this.
-            if (config.QueuedMaxMessagesKbytes is null)
-                config.QueuedMaxMessagesKbytes = 16 << 10;
             config.GroupId = _options.Group;
             config.EnableAutoCommit = false;
             config.EnableAutoOffsetStore = false;
@@ -300,8 +301,12 @@ public sealed class KafkaSource : IRecordSource
         }
         try
         {
+            // A server answers no question of a connection while a fetch on it waits for records.
+            consumer.Pause(_assigned.Select(Of));
+            _flows = false;
             CheckTotal(Metadata(consumer, RequestTimeout));
-            var starts = _assigned.ToDictionary(partition => partition, partition => Plan(consumer, reading, partition));
+            var (lows, highs) = (Offsets(consumer, FirstHeld), Offsets(consumer, AfterLast));
+            var starts = _assigned.ToDictionary(partition => partition, partition => (Start: Plan(consumer, reading, partition, lows[partition], highs[partition]), High: highs[partition]));
             lock (_gate)
                 foreach (var (partition, (start, high)) in starts)
                     reading.Partitions[partition] = new PartitionReading(SourceOf(partition), start.Next, high);
@@ -323,31 +328,31 @@ public sealed class KafkaSource : IRecordSource
         }
     }
 
-    private (PartitionStart Start, long High) Plan(IConsumer<byte[]?, byte[]?> consumer, Reading reading, int partition)
-    {
-        var held = consumer.QueryWatermarkOffsets(Of(partition), RequestTimeout);
-        return (PartitionStart.Of(SourceOf(partition), reading.Settled, held.Low, held.High, () =>
-        {
-            if (!_starts.TryGetValue(partition, out var start))
-                _starts[partition] = start = Decide(consumer, partition, held);
-            return start;
-        }), held.High);
-    }
+    // Of all partitions in one question.
+    private Dictionary<int, long> Offsets(IConsumer<byte[]?, byte[]?> consumer, Timestamp of) => consumer.OffsetsForTimes(_assigned.Select(partition => new TopicPartitionTimestamp(Of(partition), of)), RequestTimeout)
+        .ToDictionary(found => found.Partition.Value, found => found.Offset.IsSpecial ? throw new KafkaException(ErrorCode.Local_TimedOut) : found.Offset.Value);
 
-    private long Decide(IConsumer<byte[]?, byte[]?> consumer, int partition, WatermarkOffsets held)
+    private PartitionStart Plan(IConsumer<byte[]?, byte[]?> consumer, Reading reading, int partition, long low, long high) => PartitionStart.Of(SourceOf(partition), reading.Settled, low, high, () =>
+    {
+        if (!_starts.TryGetValue(partition, out var start))
+            _starts[partition] = start = Decide(consumer, partition, low, high);
+        return start;
+    });
+
+    private long Decide(IConsumer<byte[]?, byte[]?> consumer, int partition, long low, long high)
     {
         switch (_options.Start.Kind)
         {
             case StartKind.Latest:
-                return held.High;
+                return high;
             case StartKind.Committed:
                 var committed = consumer.Committed([Of(partition)], RequestTimeout)[0].Offset;
-                return committed.IsSpecial ? held.Low : committed;
+                return committed.IsSpecial ? low : committed;
             case StartKind.Time:
                 var found = consumer.OffsetsForTimes([new TopicPartitionTimestamp(Of(partition), new Timestamp(_options.Start.Time))], RequestTimeout)[0].Offset;
-                return found.IsSpecial ? held.High : found;
+                return found.IsSpecial ? high : found;
             default:
-                return held.Low;
+                return low;
         }
     }
 
