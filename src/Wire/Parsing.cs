@@ -39,20 +39,26 @@ internal static class Parsing
         return new SlotBlock(wire.Epoch, wire.Batch, wire.First, Count(wire.Count, "count"), wire.Attempt);
     }
 
-    public static V1.Origin ToWire(RecordOrigin origin) => new()
+    public static V1.Origin ToWire(RecordOrigin origin)
     {
-        File = origin.File,
-        Line = origin.Line,
-        Raw = UnsafeByteOperations.UnsafeWrap(origin.Raw),
-        RawLength = origin.RawLength,
-        // Of what is there whole the hash can be had from it.
-        RawHash = origin.RawLength > origin.Raw.Length ? origin.RawHash : "",
-    };
+        var wire = new V1.Origin
+        {
+            File = origin.File,
+            Line = origin.Line,
+            Raw = UnsafeByteOperations.UnsafeWrap(origin.Raw),
+            RawLength = origin.RawLength,
+            // Of what is there whole the hash can be had from it.
+            RawHash = origin.RawLength > origin.Raw.Length ? origin.RawHash : "",
+        };
+        if (origin.Time is { } time)
+            wire.Time = time.ToUnixTimeMilliseconds();
+        return wire;
+    }
 
     public static RecordOrigin FromWire(V1.Origin? origin)
     {
         var wire = Required(origin, "origin");
-        var read = new RecordOrigin(wire.File, wire.Line, wire.Raw.Memory, wire.RawLength);
+        var read = new RecordOrigin(wire.File, wire.Line, wire.Raw.Memory, wire.RawLength) { Time = wire.HasTime ? DateTimeOffset.FromUnixTimeMilliseconds(wire.Time) : null };
         return wire.RawHash.Length > 0 ? read with { RawHash = wire.RawHash } : read;
     }
 
@@ -91,6 +97,8 @@ internal static class Parsing
                     throw new WireFormatException($"settled positions of '{pass.Source}': [{pass.Bounds[i]}, {pass.Bounds[i + 1]}) is no interval");
                 settled.AddRange(new Position(pass.Source, Count(pass.Pass, "pass"), pass.Bounds[i]), pass.Bounds[i + 1]);
             }
+            if (pass.Bounds.Count == 0 && !pass.HasLength)
+                settled.AddRange(new Position(pass.Source, Count(pass.Pass, "pass"), 0), 0);
             if (pass.HasLength)
                 settled.EndPass(pass.Source, Count(pass.Pass, "pass"), pass.Length);
         }

@@ -20,6 +20,7 @@ internal static class Samples
         new PositionsSkipped("in", 5, new Position("clicks/3", 0, 12), 40, SkipReason.BeforeStart),
         new SlotRequest("in", 5, 1234567890123, [new PassEnd("files", 1, 77)], true, new InputShare(["clicks/1", "clicks/3"], 8)),
         new PositionDead("in", 5, Letter, 141),
+        new PositionDead("in", 5, Letter with { Origin = Letter.Origin with { Time = DateTimeOffset.FromUnixTimeMilliseconds(1790000000123) } }),
         new PositionDead("in", 5, Letter with { Origin = RecordOrigin.Of("clicks/3", 99, new byte[RecordOrigin.RawLimit + 1]) }),
         new SelectorReady("s", 3),
         new SnapshotConfirmed("s", 5, 9, "abc"),
@@ -55,6 +56,7 @@ internal static class Samples
         settled.AddRange(new Position("clicks/1", 0, 130), 131);
         settled.AddRange(new Position("files", 1, 3), 9);
         settled.EndPass("files", 0, 0);
+        settled.AddRange(new Position("clicks/2", 0, 0), 0);
         settled.EndPass("files", 1, 10);
         return settled;
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using MassDpo.Kafka.Client;
 using MassDpo.Kafka.Input;
 using MassDpo.Kafka.Links;
+using MassDpo.Kafka.Sinks;
 using MassDpo.Kafka.Topics;
 using MassDpo.Policy.Model;
 using MassDpo.Shared.Contracts;
@@ -32,8 +33,6 @@ internal sealed record KafkaRunOptions(KafkaOptions Kafka, KafkaTopics Topics, K
 /// <summary>Joins processes over topics.</summary>
 internal static class KafkaWiring
 {
-    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(200);
-
     /// <summary>What joins this process to its run: topics are looked at first, and made where they are missing.</summary>
     /// <param name="options">of the run</param>
     /// <param name="roles">of this process: with selectors it reads the input, without them or without a learner others do the rest, over topics</param>
@@ -50,11 +49,13 @@ internal static class KafkaWiring
             ? await KafkaSource.OpenAsync(options.Kafka, options.Source with { Warn = Note }, TimeProvider.System, cancellation)
             : null;
         var isWhole = roles.HasFlag(Roles.Learner | Roles.Selector);
-        return new RunWiring(isWhole ? PipelineLinks.Local() : Links(options, policy, e => failure.TrySetResult(e), Note), source, DataOf(options))
+        return new RunWiring(isWhole ? PipelineLinks.Local() : Links(options, policy, e => failure.TrySetResult(e), Note), source, KafkaSource.IdentityOf(options.Topics.Input.Name))
         {
             // Names of actors must not come twice in a run, and a process that is started again is another one.
             Process = isWhole ? "" : $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..4]}/",
             OwnsLinks = true,
+            Topic = options.Topics.Input.Name,
+            NewOutcomes = () => new TopicOutcomes(options.Kafka, options.Topics),
             GiveBack = source is null ? null : source.CloseAsync,
             Attach = host =>
             {
@@ -70,8 +71,7 @@ internal static class KafkaWiring
     /// <summary>Looks at the topics that these roles use, and makes what is missing.</summary>
     public static async Task EnsureTopicsAsync(KafkaRunOptions options, Roles roles, ILogger logger, CancellationToken cancellation)
     {
-        using var admin = new ClusterTopicAdmin(options.Kafka);
-        var found = await new TopicKeeper(options.Topics, admin, options.Kafka.Bootstrap, BetweenLooks).EnsureAsync(roles, cancellation);
+        var found = await TopicKeeper.EnsureAsync(options.Kafka, options.Topics, roles, cancellation);
         foreach (var note in found.Notes)
             logger.LogInformation("{Note}", note);
     }
@@ -86,9 +86,6 @@ internal static class KafkaWiring
             ? ", and the end of the input is marked."
             : "; stopped as asked: give the same command again to go on.")}");
     }
-
-    /// <summary>What the records are: a resume on others is refused.</summary>
-    private static string DataOf(KafkaRunOptions options) => $"topic {options.Topics.Input.Name}";
 
     private static PipelineLinks Links(KafkaRunOptions options, LoadedPolicy policy, Action<Exception> failed, Action<string> note)
     {

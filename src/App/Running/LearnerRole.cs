@@ -5,6 +5,7 @@ using MassDpo.Learner.Training;
 using MassDpo.Policy.Model;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Links;
 
 namespace MassDpo.App.Running;
 
@@ -30,7 +31,7 @@ internal sealed class LearnerRole
         var learnerOptions = new LearnerOptions(slots, options.Identity(policy.Identity, data, policy.Scoring), parts.ContinueWithChanges,
             options.CheckpointUpdates, options.CheckpointsKept, options.MetricsWindow) { Logs = options.Logs, EvaluateEvery = options.EvaluateEvery, ForceClaim = parts.ForceClaim };
         var learnerParts = new LearnerParts(directory, policy.Directory, () => new PolicyTrainer(policy.Model, policy.Found, options.Trainer), links.Control, links.Selections,
-            links.Snapshots, parts.Tap, parts.Progress, outcome => _ended.TrySetResult(outcome)) { Evaluate = parts.Evaluate };
+            links.Snapshots, parts.Tap, parts.Progress, outcome => _ended.TrySetResult(outcome)) { Evaluate = parts.Evaluate, NewOutcomes = parts.NewOutcomes };
         // Data mailboxes hold at least all open slots, so that nobody who sends them can wait for one who waits for it.
         var open = (slots.MaxStaleness + 1) * slots.BatchSize;
         _learner = host.Spawn<LearnerMessage>("learner", context => new LearnerActor(context, learnerParts, learnerOptions),
@@ -59,4 +60,8 @@ internal sealed class LearnerRole
 /// <param name="ForceClaim">whether the run is claimed though another learner claimed it</param>
 /// <param name="Evaluate">measures a version of the policy; null: it is not measured</param>
 internal sealed record LearnerSeams(Action<LearnerProgress> Progress, Action<SelectionEvent> Tap, bool ContinueWithChanges = false, bool ForceClaim = false,
-    Func<PolicyWeights, JsonObject>? Evaluate = null);
+    Func<PolicyWeights, JsonObject>? Evaluate = null)
+{
+    /// <summary>Where it tells outcomes beside its logs.</summary>
+    public Func<IOutcomeSink> NewOutcomes { get; init; } = () => NoOutcomes.Instance;
+}

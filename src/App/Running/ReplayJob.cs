@@ -1,6 +1,8 @@
 using MassDpo.Audit.Replay;
 using MassDpo.Ingest.Records;
 using MassDpo.Ingest.Sources;
+using MassDpo.Kafka.Client;
+using MassDpo.Kafka.Input;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Learner.Training;
 using MassDpo.Policy;
@@ -31,15 +33,16 @@ public static class ReplayJob
         PolicyDirectory.CheckReplaceable(output);
         // Before the directory is opened, which would make one that holds no run into a run's.
         var inputs = RunInputs.Read(run);
-        if (inputs.Data is null)
-            throw new InvalidDataException($"the records of {run} did not come from files, so it can only be replayed by the program that made them");
-        var options = RunOptions.From(over(inputs.ToSettings()));
+        if (inputs.Data is null && inputs.Topic is null)
+            throw new InvalidDataException($"the records of {run} did not come from files or a topic, so it can only be replayed by the program that made them");
+        var settings = over(inputs.ToSettings());
+        var options = RunOptions.From(settings);
         using var directory = RunDirectory.Open(run, PhysicalFiles.Instance);
         if (RunInputs.IsSamePlace(output, inputs.Policy) || RunInputs.IsSamePlace(output, directory.Policy))
             throw new InvalidDataException($"{output} is a policy of the run itself: give another --output");
         set_num_threads(options.Threads);
         using var policy = LoadedPolicy.Load(inputs.Policy);
-        await using var source = new FileSource(inputs.Data, options.Files);
+        await using var source = Open(inputs, settings, options);
         CheckIdentity(directory, options.Identity(policy.Identity, source.Identity, policy.Scoring), note);
         using var trainer = new PolicyTrainer(policy.Model, policy.Weights, options.Trainer);
         var validator = new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes);
@@ -49,6 +52,10 @@ public static class ReplayJob
         PolicyDirectory.SaveLike(inputs.Policy, output, PhysicalFiles.Instance, trainer.Weights);
         return result;
     }
+
+    private static IRecordSource Open(RunInputs inputs, EffectiveSettings settings, RunOptions options) => inputs.Topic is { } topic
+        ? new TopicArchive(KafkaOptions.From(settings), topic, options.Files.MaxRecordBytes)
+        : new FileSource(inputs.Data!, options.Files);
 
     // Where retention has taken the beginning of the logs, a checkpoint stands in for it.
     private static (long From, SettledPositions Settled) Begin(RunDirectory directory, PolicyTrainer trainer, Action<string> note)

@@ -15,6 +15,9 @@ internal sealed record RunInputs(string Policy, IReadOnlyList<string>? Data, IRe
 {
     private const string Name = "run.json";
 
+    /// <summary>Topic of the records; null: they did not come from one. How its cluster is reached, stands in the settings.</summary>
+    public string? Topic { get; init; }
+
     public static RunInputs Of(string policy, IRecordSource? source, RunOptions options) =>
         new(Path.GetFullPath(policy), source is FileSource files ? [.. files.Files.Select(file => Path.GetFullPath(file))] : null, options.Settings);
 
@@ -28,7 +31,7 @@ internal sealed record RunInputs(string Policy, IReadOnlyList<string>? Data, IRe
         {
             var json = JsonNode.Parse(File.ReadAllText(file))!;
             return new RunInputs(json["policy"]!.GetValue<string>(), json["data"] is { } data ? [.. data.AsArray().Select(path => path!.GetValue<string>())] : null,
-                json["settings"]!.AsObject().ToDictionary(setting => setting.Key, setting => setting.Value!.GetValue<string>()));
+                json["settings"]!.AsObject().ToDictionary(setting => setting.Key, setting => setting.Value!.GetValue<string>())) { Topic = json["topic"]?.GetValue<string>() };
         }
         catch (Exception e) when (e is JsonException or NullReferenceException or InvalidOperationException)
         {
@@ -41,6 +44,7 @@ internal sealed record RunInputs(string Policy, IReadOnlyList<string>? Data, IRe
         ["v"] = 1,
         ["policy"] = Policy,
         ["data"] = Data is null ? null : new JsonArray([.. Data.Select(file => (JsonNode)file)]),
+        ["topic"] = Topic,
         ["settings"] = RunReport.Settings(Settings),
     });
 

@@ -73,13 +73,13 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         wiring.Attach(host);
         var (evaluation, reference) = await LoadEvaluationAsync(policy, stop);
         var before = evaluation is null ? null : Evaluator.Measure(policy, policy.Weights, evaluation, reference, request.EvaluationOptions);
-        var inputs = RunInputs.Of(request.Policy, wiring.Source, options);
+        var inputs = RunInputs.Of(request.Policy, wiring.Source, options) with { Topic = wiring.Topic };
         var noted = false;
         LearnerOutcome outcome;
         try
         {
             var learner = new LearnerRole(host, wiring.Links, policy, wiring.Data, directory, options, new LearnerSeams(Progress, tap, request.ContinueWithChanges, request.ForceClaim,
-                evaluation is null ? null : weights => Evaluator.Measure(policy, weights, evaluation, reference, request.EvaluationOptions).ToJson()));
+                evaluation is null ? null : weights => Evaluator.Measure(policy, weights, evaluation, reference, request.EvaluationOptions).ToJson()) { NewOutcomes = wiring.NewOutcomes });
             if (wiring.Source is { } source)
                 SelectorRole.Spawn(host, wiring.Links, policy, source, options, wiring.Process);
             await using var _ = stop.Register(learner.Stop);

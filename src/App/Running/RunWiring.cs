@@ -1,4 +1,5 @@
 using MassDpo.Shared.Actors;
+using MassDpo.Shared.Links;
 using MassDpo.Shared.Sources;
 
 namespace MassDpo.App.Running;
@@ -11,6 +12,12 @@ internal sealed record RunWiring(PipelineLinks Links, IRecordSource? Source, str
 {
     /// <summary>Stands before the names of this process's actors where several processes are joined; else empty.</summary>
     public string Process { get; init; } = "";
+
+    /// <summary>The topic of the records; null: they do not come from one.</summary>
+    public string? Topic { get; init; }
+
+    /// <summary>Where the learner tells outcomes beside its logs.</summary>
+    public Func<IOutcomeSink> NewOutcomes { get; init; } = () => NoOutcomes.Instance;
 
     /// <summary>Whether the links end with it.</summary>
     public bool OwnsLinks { get; init; }

@@ -20,10 +20,16 @@ public sealed class KafkaSource : IRecordSource
     private const int FirstThatCanBeFreed = 0x020300ff;
     private static readonly List<IDisposable> Left = [];
 
+    private const int SessionTimeoutMs = 10_000;
+
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan RoomPatience = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LeavePatience = TimeSpan.FromSeconds(15);
+
+    // What the protocol asks for these with.
+    private static readonly Timestamp FirstHeld = new(-2, TimestampType.CreateTime);
+    private static readonly Timestamp AfterLast = new(-1, TimestampType.CreateTime);
 
     private readonly KafkaOptions _client;
     private readonly KafkaSourceOptions _options;
@@ -74,7 +80,10 @@ public sealed class KafkaSource : IRecordSource
     public string Name => _options.Topic;
 
     /// <summary>Topic and number of partitions: what stands in them is not looked at.</summary>
-    public string Identity => $"topic {_options.Topic}";
+    public string Identity => IdentityOf(_options.Topic);
+
+    /// <summary>What the records of a topic are to a run: another topic is another run's. How many partitions it has may change.</summary>
+    public static string IdentityOf(string topic) => $"topic {topic}";
 
     public bool IsShared => true;
 
@@ -202,9 +211,8 @@ public sealed class KafkaSource : IRecordSource
         try
         {
             var config = new ConsumerConfig(_client.Client($"massdpo-{_options.Group}"));
-            // What comes from kafka.client goes before this.
-            if (config.QueuedMaxMessagesKbytes is null)
-                config.QueuedMaxMessagesKbytes = 16 << 10;
+            // The client's 45 s would be how long the records of a process that was killed wait for another.
+            config.SessionTimeoutMs ??= SessionTimeoutMs;
             config.GroupId = _options.Group;
             config.EnableAutoCommit = false;
             config.EnableAutoOffsetStore = false;
@@ -305,8 +313,12 @@ public sealed class KafkaSource : IRecordSource
         }
         try
         {
+            // A server answers no question of a connection while a fetch on it waits for records.
+            consumer.Pause(_assigned.Select(Of));
+            _flows = false;
             CheckTotal(Metadata(consumer, RequestTimeout));
-            var starts = _assigned.ToDictionary(partition => partition, partition => Plan(consumer, reading, partition));
+            var (lows, highs) = (Offsets(consumer, FirstHeld), Offsets(consumer, AfterLast));
+            var starts = _assigned.ToDictionary(partition => partition, partition => (Start: Plan(consumer, reading, partition, lows[partition], highs[partition]), High: highs[partition]));
             lock (_gate)
                 foreach (var (partition, (start, high)) in starts)
                     reading.Partitions[partition] = new PartitionReading(SourceOf(partition), start.Next, high);
@@ -328,31 +340,31 @@ public sealed class KafkaSource : IRecordSource
         }
     }
 
-    private (PartitionStart Start, long High) Plan(IConsumer<byte[]?, byte[]?> consumer, Reading reading, int partition)
-    {
-        var held = consumer.QueryWatermarkOffsets(Of(partition), RequestTimeout);
-        return (PartitionStart.Of(SourceOf(partition), reading.Settled, held.Low, held.High, () =>
-        {
-            if (!_starts.TryGetValue(partition, out var start))
-                _starts[partition] = start = Decide(consumer, partition, held);
-            return start;
-        }), held.High);
-    }
+    // Of all partitions in one question.
+    private Dictionary<int, long> Offsets(IConsumer<byte[]?, byte[]?> consumer, Timestamp of) => consumer.OffsetsForTimes(_assigned.Select(partition => new TopicPartitionTimestamp(Of(partition), of)), RequestTimeout)
+        .ToDictionary(found => found.Partition.Value, found => found.Offset.IsSpecial ? throw new KafkaException(ErrorCode.Local_TimedOut) : found.Offset.Value);
 
-    private long Decide(IConsumer<byte[]?, byte[]?> consumer, int partition, WatermarkOffsets held)
+    private PartitionStart Plan(IConsumer<byte[]?, byte[]?> consumer, Reading reading, int partition, long low, long high) => PartitionStart.Of(SourceOf(partition), reading.Settled, low, high, () =>
+    {
+        if (!_starts.TryGetValue(partition, out var start))
+            _starts[partition] = start = Decide(consumer, partition, low, high);
+        return start;
+    });
+
+    private long Decide(IConsumer<byte[]?, byte[]?> consumer, int partition, long low, long high)
     {
         switch (_options.Start.Kind)
         {
             case StartKind.Latest:
-                return held.High;
+                return high;
             case StartKind.Committed:
                 var committed = consumer.Committed([Of(partition)], RequestTimeout)[0].Offset;
-                return committed.IsSpecial ? held.Low : committed;
+                return committed.IsSpecial ? low : committed;
             case StartKind.Time:
                 var found = consumer.OffsetsForTimes([new TopicPartitionTimestamp(Of(partition), new Timestamp(_options.Start.Time))], RequestTimeout)[0].Offset;
-                return found.IsSpecial ? held.High : found;
+                return found.IsSpecial ? high : found;
             default:
-                return held.Low;
+                return low;
         }
     }
 

@@ -58,7 +58,8 @@ public sealed partial class KafkaTopics
             needed.Add(Input);
         if ((roles & Roles.Learner) != 0)
             needed.AddRange([DeadLetters, Events]);
-        if ((roles & (Roles.Learner | Roles.Selector)) != 0)
+        // One process that is both has its links within itself.
+        if ((roles & (Roles.Learner | Roles.Selector)) is Roles.Learner or Roles.Selector)
             needed.AddRange([Selections, Snapshots, Control]);
         return needed;
     }

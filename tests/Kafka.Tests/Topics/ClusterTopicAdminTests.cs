@@ -1,5 +1,6 @@
 using MassDpo.Kafka.Client;
 using MassDpo.Kafka.Topics;
+using MassDpo.Shared.Contracts;
 
 namespace MassDpo.Kafka.Tests.Topics;
 
