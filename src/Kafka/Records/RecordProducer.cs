@@ -89,7 +89,8 @@ public sealed class RecordProducer : IDisposable
             }
             catch (ProduceException<byte[]?, byte[]> e) when (e.Error.Code == ErrorCode.Local_QueueFull)
             {
-                await Task.Run(() => _producer.Flush(TimeSpan.FromMilliseconds(100)), cancellation);
+                // Not back to the caller's context: one that blocks its own thread meanwhile, as the learner does, would wait for ever.
+                await Task.Run(() => _producer.Flush(TimeSpan.FromMilliseconds(100)), cancellation).ConfigureAwait(false);
             }
             catch (ProduceException<byte[]?, byte[]> e)
             {
@@ -105,7 +106,7 @@ public sealed class RecordProducer : IDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, _failed.Token);
         try
         {
-            await Task.Run(() => _producer.Flush(either.Token), CancellationToken.None);
+            await Task.Run(() => _producer.Flush(either.Token), CancellationToken.None).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (_failure is not null)
         {
