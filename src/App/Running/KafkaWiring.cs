@@ -71,7 +71,7 @@ internal static class KafkaWiring
     /// <summary>Looks at the topics that these roles use, and makes what is missing.</summary>
     public static async Task EnsureTopicsAsync(KafkaRunOptions options, Roles roles, ILogger logger, CancellationToken cancellation)
     {
-        var found = await TopicKeeper.EnsureAsync(options.Kafka, options.Topics, roles, cancellation);
+        var found = await TopicKeeper.EnsureAsync(options.Kafka, options.Topics, roles, cancellation, isAlone: roles.HasFlag(Roles.Learner | Roles.Selector));
         foreach (var note in found.Notes)
             logger.LogInformation("{Note}", note);
     }

@@ -51,15 +51,16 @@ public sealed partial class KafkaTopics
     public IReadOnlyList<TopicRequirement> All => [Input, DeadLetters, Selections, Snapshots, Control, Events];
 
     /// <summary>The topics that a process with these roles reads or writes.</summary>
-    public IReadOnlyList<TopicRequirement> Of(Roles roles)
+    /// <param name="roles">of the process</param>
+    /// <param name="isAlone">whether it is all of the run, with the links within itself</param>
+    public IReadOnlyList<TopicRequirement> Of(Roles roles, bool isAlone = false)
     {
         var needed = new List<TopicRequirement>();
         if ((roles & (Roles.Selector | Roles.Ingest)) != 0)
             needed.Add(Input);
         if ((roles & Roles.Learner) != 0)
             needed.AddRange([DeadLetters, Events]);
-        // One process that is both has its links within itself.
-        if ((roles & (Roles.Learner | Roles.Selector)) is Roles.Learner or Roles.Selector)
+        if (!isAlone && (roles & (Roles.Learner | Roles.Selector)) != 0)
             needed.AddRange([Selections, Snapshots, Control]);
         return needed;
     }

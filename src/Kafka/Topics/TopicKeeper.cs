@@ -26,18 +26,18 @@ public sealed class TopicKeeper(KafkaTopics topics, ITopicAdmin admin, string bo
     /// <summary>Ensures the topics that these roles use, on the cluster that the options lead to.</summary>
     /// <exception cref="InvalidDataException">topics are wrong, or missing and cannot be made; or the options are no good</exception>
     /// <exception cref="IOException">the cluster cannot be reached, or does not bring forth what it made</exception>
-    public static async Task<TopicsFound> EnsureAsync(KafkaOptions options, KafkaTopics topics, Roles roles, CancellationToken cancellation)
+    public static async Task<TopicsFound> EnsureAsync(KafkaOptions options, KafkaTopics topics, Roles roles, CancellationToken cancellation, bool isAlone = false)
     {
         using var admin = new ClusterTopicAdmin(options);
-        return await new TopicKeeper(topics, admin, options.Bootstrap, TimeSpan.FromMilliseconds(200)).EnsureAsync(roles, cancellation);
+        return await new TopicKeeper(topics, admin, options.Bootstrap, TimeSpan.FromMilliseconds(200)).EnsureAsync(roles, cancellation, isAlone);
     }
 
     /// <summary>Ensures the topics that these roles use.</summary>
     /// <exception cref="InvalidDataException">topics are wrong, or missing and cannot be made: all of them, each with the command that mends it</exception>
     /// <exception cref="IOException">the cluster cannot be reached, or does not bring forth what it made</exception>
-    public async Task<TopicsFound> EnsureAsync(Roles roles, CancellationToken cancellation)
+    public async Task<TopicsFound> EnsureAsync(Roles roles, CancellationToken cancellation, bool isAlone = false)
     {
-        var (needed, notes, wrong) = (topics.Of(roles), new List<string>(), new List<string>());
+        var (needed, notes, wrong) = (topics.Of(roles, isAlone), new List<string>(), new List<string>());
         var names = needed.Select(topic => topic.Name).ToList();
         var cluster = await admin.DescribeAsync(names, cancellation);
         var missing = needed.Where(topic => !cluster.Topics.ContainsKey(topic.Name)).ToList();

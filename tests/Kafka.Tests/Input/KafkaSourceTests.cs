@@ -40,7 +40,7 @@ public sealed class KafkaSourceTests(InputTopic topic) : IClassFixture<InputTopi
         topic.Produce(name, 0, [], (EndMarker.Header, "1"));
         topic.Flush();
         await using var kafka = await topic.OpenAsync(InputTopic.Options(name));
-        Assert.Equal((name, true, "topic kinds of 1 partitions"), (kafka.Name, kafka.IsShared, kafka.Identity));
+        Assert.Equal((name, true, "topic kinds"), (kafka.Name, kafka.IsShared, kafka.Identity));
         await using (var reader = new Reader(kafka))
         {
             var share = await reader.NextAsync<SourceEntry.Share>();
