@@ -48,6 +48,9 @@ public sealed record LearnerParts(RunDirectory Directory, string PolicyDirectory
     /// <summary>Measures a version of the policy, for <c>evaluations.jsonl</c>; null: it is not measured.</summary>
     public Func<PolicyWeights, JsonObject>? Evaluate { get; init; }
 
+    /// <summary>Makes what is told of every position beside the logs; each incarnation of the learner has its own.</summary>
+    public Func<IOutcomeSink> NewOutcomes { get; init; } = () => NoOutcomes.Instance;
+
     internal LearnerLives Lives { get; } = new();
 }
 
@@ -87,6 +90,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     private readonly LogSet _logs = new(parts.Directory, options.Logs);
     private readonly Dictionary<long, DeadLetter> _diedInSlot = [];
     private PolicyTrainer? _trainer;
+    private IOutcomeSink _outcomes = NoOutcomes.Instance;
     private SettledPositions _settled = new();
     private RunCounts _counts = new(0, 0, 0, 0, 0);
     private RunCounts _countsAtStart = new(0, 0, 0, 0, 0);
@@ -110,6 +114,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         context.Lacks("it restores its newest checkpoint");
         _trainer = parts.NewTrainer();
         Restore();
+        _outcomes = parts.NewOutcomes();
         _receiving = parts.Selections.Receive((block, token) => context.Self.Tell(new LearnerMessage.Computed(block), token));
         await ClaimAsync(cancellation);
     }
@@ -138,6 +143,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     {
         _receiving?.Dispose();
         _authority?.Dispose();
+        _outcomes.Dispose();
         _trainer?.Dispose();
         _logs.Dispose();
         return ValueTask.CompletedTask;
@@ -398,8 +404,12 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         var metrics = new MetricsEntry(_version, _counts.Applied, update, _window.Means, took > 0 ? entry.Applied / took : 0, lag);
         _logs.Append(parts.Directory.Metrics, metrics.ToLine());
         foreach (var selection in selections)
-            if (selection is not null)
-                parts.Tap(selection.Event);
+        {
+            if (selection is null)
+                continue;
+            _outcomes.Applied(selection.Event, selection.Line);
+            parts.Tap(selection.Event);
+        }
         var evaluation = IsEvaluationDue(appliedBefore) ? Evaluate(lease) : null;
         parts.Progress(new LearnerProgress(_version, _counts, update.Loss, update.LearningRate, metrics.Window, lag) { Evaluation = evaluation });
         // What was evaluated can be promoted, so it must be there.
@@ -458,6 +468,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _logs.Append(parts.Directory.DeadLetters, DeadLetterLine.Of(letter));
         context.Instruments.Died(letter.Code);
         _counts = _counts with { Dead = _counts.Dead + 1 };
+        _outcomes.Died(letter, _version, _epoch);
     }
 
     private void Announce(IReadOnlyList<BlockReissued> reissued)
@@ -480,8 +491,9 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         activity?.SetTag("massdpo.version", _version);
         var began = context.Clock.GetTimestamp();
         _logs.Rotate(_version);
-        // The logs first: a checkpoint may only name what is durable.
+        // The logs first, and what others are told: a checkpoint may only name what is durable.
         _logs.Sync();
+        _outcomes.Flush();
         var state = new CheckpointState(_version, _epoch, _trainer!.Steps, _settled, _logs.Marks, _counts,
             new SortedDictionary<long, long>(_lags), options.Identity, _publishedHash);
         _store.Write(state, _trainer.Weights.Tensors, _trainer.OptimizerState, _trainer.Reference.Weights, _logs.Bases);

@@ -13,7 +13,7 @@ internal static class CommandLine
         {
             DemoVerb.Create(), SftVerb.Create(), RunVerb.Create(seams ?? RunSeams.None), EvalVerb.Create(), CompareVerb.Create(), ScoreVerb.Create(),
             ReplayVerb.Create(), CheckpointsVerb.Create(), ValidateVerb.Create(),
-            BrokerVerb.Create(), ProduceVerb.Create(), TailVerb.Create(),
+            BrokerVerb.Create(), ProduceVerb.Create(), TailVerb.Create(), RedriveVerb.Create(),
         };
         root.WithDetails("""
             Start with:

@@ -18,10 +18,11 @@ public static class CloudEvents
     /// <param name="type">what it is</param>
     /// <param name="source">where it is from, a URI reference</param>
     /// <param name="id">unique within the source</param>
-    public static Headers Of(string type, string source, string id)
+    /// <param name="contentType">of the value</param>
+    public static Headers Of(string type, string source, string id, string contentType = "application/json")
     {
         var headers = new Headers();
-        Add(headers, "content-type", "application/json");
+        Add(headers, "content-type", contentType);
         Add(headers, "ce_specversion", SpecVersion);
         Add(headers, "ce_type", type);
         Add(headers, "ce_source", source);

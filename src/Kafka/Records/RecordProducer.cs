@@ -22,13 +22,18 @@ public sealed class RecordProducer : IDisposable
 
     /// <param name="options">how to reach the cluster</param>
     /// <param name="topic">to produce to</param>
+    /// <param name="client">its name, which brokers log</param>
+    /// <param name="maxMessageBytes">that a message may have; null: what kafka.client says, or librdkafka's own limit</param>
     /// <exception cref="InvalidDataException">no server is named, or librdkafka does not know a property</exception>
-    public RecordProducer(KafkaOptions options, string topic)
+    public RecordProducer(KafkaOptions options, string topic, string client = "massdpo-produce", int? maxMessageBytes = null)
     {
+        var config = new ProducerConfig(options.Client(client)) { EnableIdempotence = true, Acks = Acks.All, LingerMs = 20 };
+        if (maxMessageBytes is { } most)
+            config.MessageMaxBytes = most;
         (_options, _topic) = (options, topic);
         try
         {
-            _producer = new ProducerBuilder<byte[]?, byte[]>(new ProducerConfig(options.Client("massdpo-produce")) { EnableIdempotence = true, Acks = Acks.All, LingerMs = 20 })
+            _producer = new ProducerBuilder<byte[]?, byte[]>(config)
                 .SetErrorHandler((_, error) =>
                 {
                     if (error.IsFatal)
@@ -54,11 +59,16 @@ public sealed class RecordProducer : IDisposable
     /// <param name="cancellation">ends waiting for room</param>
     /// <param name="partition">where it goes; null: where its key, or chance, leads it</param>
     /// <exception cref="ProduceException">an earlier value could not be produced, or this one cannot be</exception>
-    public async ValueTask ProduceAsync(string name, byte[]? key, byte[] value, Headers? headers, CancellationToken cancellation, int? partition = null)
+    public ValueTask ProduceAsync(string name, byte[]? key, byte[] value, Headers? headers, CancellationToken cancellation, int? partition = null) =>
+        ProduceToAsync(_topic, name, key, value, headers, cancellation, partition);
+
+    /// <summary>The same to another topic.</summary>
+    /// <exception cref="ProduceException">an earlier value could not be produced, or this one cannot be</exception>
+    public async ValueTask ProduceToAsync(string topic, string name, byte[]? key, byte[] value, Headers? headers, CancellationToken cancellation, int? partition = null)
     {
         if (Activity.Current is not null)
             TraceHeader.Add(headers ??= new Headers());
-        var target = new TopicPartition(_topic, partition ?? Partition.Any);
+        var target = new TopicPartition(topic, partition ?? Partition.Any);
         var message = new Message<byte[]?, byte[]> { Key = key, Value = value, Headers = headers };
         while (true)
         {
@@ -69,7 +79,7 @@ public sealed class RecordProducer : IDisposable
                 _producer.Produce(target, message, report =>
                 {
                     if (report.Error.IsError)
-                        Fail(new ProduceException($"{name} could not be produced to '{_topic}': {_options.Redact(report.Error.Reason)}"));
+                        Fail(new ProduceException($"{name} could not be produced to '{topic}': {_options.Redact(report.Error.Reason)}"));
                     else
                         Interlocked.Increment(ref _acknowledged);
                 });
@@ -81,7 +91,7 @@ public sealed class RecordProducer : IDisposable
             }
             catch (ProduceException<byte[]?, byte[]> e)
             {
-                throw new ProduceException($"{name} could not be produced to '{_topic}': {_options.Redact(e.Error.Reason)}", e);
+                throw new ProduceException($"{name} could not be produced to '{topic}': {_options.Redact(e.Error.Reason)}", e);
             }
         }
     }

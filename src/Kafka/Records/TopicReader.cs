@@ -33,9 +33,9 @@ public static class TopicReader
         [EnumeratorCancellation] CancellationToken cancellation)
     {
         // The client blocks the thread that asks it: that is one of its own.
-        using var consumer = await Task.Run(() => Open(options, topic, fromBeginning), cancellation);
-        var left = new HashSet<int>(consumer.Assignment.Select(partition => partition.Partition.Value));
-        while (!cancellation.IsCancellationRequested && (!untilEnd || left.Count > 0))
+        var (consumer, ends) = await Task.Run(() => Open(options, topic, fromBeginning, untilEnd), cancellation);
+        using var _ = consumer;
+        while (!cancellation.IsCancellationRequested && (!untilEnd || ends.Count > 0))
         {
             ConsumeResult<byte[]?, byte[]?> result;
             try
@@ -50,18 +50,33 @@ public static class TopicReader
             {
                 throw new IOException($"topic '{topic}' cannot be read: {options.Redact(e.Error.Reason)}", e);
             }
-            if (result.IsPartitionEOF)
-                left.Remove(result.Partition.Value);
-            else
+            // The end that there was: others may write faster than this reads. A partition's last message may be one that is never shown, a mark of a transaction.
+            var end = untilEnd ? ends.GetValueOrDefault(result.Partition) : long.MaxValue;
+            if (result.IsPartitionEOF || result.Offset >= end - 1)
+                ends.Remove(result.Partition);
+            if (!result.IsPartitionEOF && result.Offset < end)
                 yield return TopicMessage.Of(result);
         }
     }
 
-    private static IConsumer<byte[]?, byte[]?> Open(KafkaOptions options, string topic, bool fromBeginning)
+    // With where the partitions end that have something to read, if that is asked for.
+    private static (IConsumer<byte[]?, byte[]?> Consumer, Dictionary<int, long> Ends) Open(KafkaOptions options, string topic, bool fromBeginning, bool untilEnd)
     {
         var consumer = Connect(options, topic, out var metadata);
-        consumer.Assign(metadata.Partitions.Select(partition => new TopicPartitionOffset(topic, partition.PartitionId, fromBeginning ? Offset.Beginning : Offset.End)));
-        return consumer;
+        try
+        {
+            var ends = new Dictionary<int, long>();
+            foreach (var partition in untilEnd ? metadata.Partitions : [])
+                if (consumer.QueryWatermarkOffsets(new TopicPartition(topic, partition.PartitionId), Patience) is var marks && marks.High > marks.Low)
+                    ends[partition.PartitionId] = marks.High;
+            consumer.Assign(metadata.Partitions.Select(partition => new TopicPartitionOffset(topic, partition.PartitionId, fromBeginning ? Offset.Beginning : Offset.End)));
+            return (consumer, ends);
+        }
+        catch (KafkaException e)
+        {
+            consumer.Dispose();
+            throw new IOException($"topic '{topic}' cannot be read: {options.Redact(e.Error.Reason)}", e);
+        }
     }
 
     /// <summary>A consumer without a group, and what partitions the topic has.</summary>

@@ -13,6 +13,9 @@ public sealed partial class KafkaTopics
     private const long SnapshotMessage = 600 << 10;
     private static readonly TimeSpan Longest = TimeSpan.FromDays(3650);
     private static readonly TimeSpan Week = TimeSpan.FromDays(7);
+    // Brokers look every five minutes for what is to go.
+    private static readonly TimeSpan ShortestSnapshots = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestSnapshots = TimeSpan.FromDays(1);
 
     private KafkaTopics()
     {
@@ -64,7 +67,7 @@ public sealed partial class KafkaTopics
     public static KafkaTopics From(EffectiveSettings settings)
     {
         var retention = settings.Duration("kafka.topics.retention", Week, Longest);
-        var snapshots = settings.Duration("kafka.topics.snapshot-retention", TimeSpan.FromMinutes(10), TimeSpan.FromDays(1));
+        var snapshots = settings.Duration("kafka.topics.snapshot-retention", ShortestSnapshots, LongestSnapshots);
         var largest = (int)settings.Size("kafka.topics.max-message-bytes", 8 << 20, 1 << 30);
         TopicSetting[] lasting = [Deleted, Kept(retention, Week)];
         var topics = new KafkaTopics
@@ -78,7 +81,7 @@ public sealed partial class KafkaTopics
                 [Deleted, Kept(TimeSpan.FromDays(1), TimeSpan.FromHours(1)), Messages(largest, largest)]),
             Snapshots = new(Key("snapshots"), Name(settings, "snapshots"), "the policy, from the learner to selectors", MinimumOfSnapshots,
                 settings.Integer("kafka.topics.snapshot-partitions", MinimumOfSnapshots, 10_000),
-                [Deleted, Kept(snapshots, TimeSpan.FromMinutes(10), TimeSpan.FromDays(1)), Segments(snapshots), Messages(1 << 20, SnapshotMessage)]),
+                [Deleted, Kept(snapshots, ShortestSnapshots, LongestSnapshots), Segments(snapshots / 2), Messages(1 << 20, SnapshotMessage)]),
             Control = new(Key("control"), Name(settings, "control"), "claims and notices of the learner, what members tell it", 2, 2, lasting) { IsDurable = true },
             Events = new(Key("events"), Name(settings, "events"), "why which negatives were chosen", 1, 4, [.. lasting, Messages(largest, largest)]) { IsDurable = true },
             Create = settings.Flag("kafka.topics.create"),
@@ -99,7 +102,7 @@ public sealed partial class KafkaTopics
     private static TopicSetting Messages(long made, long atLeast) => new(TopicNames.MaxMessage, made.ToString(CultureInfo.InvariantCulture), AtLeast: atLeast);
 
     // Kafka takes away whole segments, and none that is being written: with its default of a week old snapshots would stay for so long.
-    private static TopicSetting Segments(TimeSpan retention) => new("segment.ms", Milliseconds(retention), AtMost: (long)TimeSpan.FromDays(1).TotalMilliseconds);
+    private static TopicSetting Segments(TimeSpan made) => new("segment.ms", Milliseconds(made), AtMost: (long)LongestSnapshots.TotalMilliseconds);
 
     private static string Milliseconds(TimeSpan span) => ((long)span.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
 

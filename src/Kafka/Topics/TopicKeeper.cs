@@ -1,4 +1,5 @@
 using System.Globalization;
+using MassDpo.Kafka.Client;
 using MassDpo.Shared.Contracts;
 
 namespace MassDpo.Kafka.Topics;
@@ -21,6 +22,15 @@ public sealed class TopicKeeper(KafkaTopics topics, ITopicAdmin admin, string bo
     // A cluster tells all its brokers of a new topic within seconds, or is ill.
     private const int Looks = 100;
     private const int UsualReplicas = 3;
+
+    /// <summary>Ensures the topics that these roles use, on the cluster that the options lead to.</summary>
+    /// <exception cref="InvalidDataException">topics are wrong, or missing and cannot be made; or the options are no good</exception>
+    /// <exception cref="IOException">the cluster cannot be reached, or does not bring forth what it made</exception>
+    public static async Task<TopicsFound> EnsureAsync(KafkaOptions options, KafkaTopics topics, Roles roles, CancellationToken cancellation)
+    {
+        using var admin = new ClusterTopicAdmin(options);
+        return await new TopicKeeper(topics, admin, options.Bootstrap, TimeSpan.FromMilliseconds(200)).EnsureAsync(roles, cancellation);
+    }
 
     /// <summary>Ensures the topics that these roles use.</summary>
     /// <exception cref="InvalidDataException">topics are wrong, or missing and cannot be made: all of them, each with the command that mends it</exception>

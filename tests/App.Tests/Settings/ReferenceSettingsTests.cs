@@ -114,7 +114,7 @@ public sealed partial class ReferenceSettingsTests
     [InlineData("kafka.topics.input-partitions=0")]
     [InlineData("kafka.topics.snapshot-partitions=3")]
     [InlineData("kafka.topics.retention=6d")]
-    [InlineData("kafka.topics.snapshot-retention=9m")]
+    [InlineData("kafka.topics.snapshot-retention=4m")]
     [InlineData("kafka.topics.snapshot-retention=25h")]
     [InlineData("kafka.topics.max-message-bytes=7 MiB")]
     [InlineData("sft.tokenizer=unigram")]

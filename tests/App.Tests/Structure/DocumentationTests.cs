@@ -4,6 +4,7 @@ using System.Xml.Linq;
 using MassDpo.App.Running;
 using MassDpo.Audit.Replay;
 using MassDpo.Ingest;
+using MassDpo.Kafka.Topics;
 using MassDpo.Learner;
 using MassDpo.Policy;
 using MassDpo.Selection;
@@ -13,7 +14,7 @@ namespace MassDpo.App.Tests.Structure;
 
 public sealed class DocumentationTests
 {
-    private static readonly Type[] OneOfEach = [typeof(ActorHost), typeof(PolicyDirectory), typeof(IngestActor), typeof(SelectorActor), typeof(LearnerActor), typeof(Replayer), typeof(Pipeline)];
+    private static readonly Type[] OneOfEach = [typeof(ActorHost), typeof(PolicyDirectory), typeof(IngestActor), typeof(SelectorActor), typeof(LearnerActor), typeof(Replayer), typeof(KafkaTopics), typeof(Pipeline)];
 
     public static TheoryData<string> Assemblies => [.. OneOfEach.Select(type => type.Assembly.GetName().Name!)];
 

@@ -21,7 +21,8 @@ public sealed class CommandLineTests
         }),
         ["run"] = ([], new()
         {
-            ["--data"] = "several values, required", ["--policy"] = Required, ["--output"] = Required, ["--eval"] = One, ["--continue-with-changes"] = Flag, ["--selector"] = One,
+            ["--data"] = "several values", ["--policy"] = One, ["--output"] = One, ["--eval"] = One, ["--roles"] = One, ["--continue-with-changes"] = Flag, ["--force-claim"] = Flag,
+            ["--bootstrap"] = One, ["--topic"] = One, ["--from"] = One, ["--selector"] = One,
             ["--features"] = One, ["--negatives"] = One, ["--beta"] = One, ["--learning-rate"] = One,
             ["--batch"] = One, ["--passes"] = One, ["--shuffle"] = One, ["--max-records"] = One,
             ["--max-staleness"] = One, ["--selectors"] = One, ["--threads"] = One, ["--seed"] = One, ["--evaluate-every"] = One,
@@ -38,9 +39,10 @@ public sealed class CommandLineTests
         ["checkpoints promote"] = (["OUTPUT"], new() { ["--checkpoint"] = One, ["--to"] = Required, ["--eval"] = One, ["--gate"] = "one value, several times" }),
         ["checkpoints rollback"] = (["OUTPUT", "CHECKPOINT"], []),
         ["validate"] = (["FILE"], new() { ["--policy"] = One }),
-        ["broker"] = ([], new() { ["--topic"] = "one value, several times" }),
+        ["broker"] = ([], new() { ["--topic"] = "one value, several times", ["--port"] = One }),
         ["produce"] = ([], new() { ["--data"] = "several values, required", ["--topic"] = Required, ["--rate"] = One, ["--end"] = Flag, ["--bootstrap"] = One }),
         ["tail"] = ([], new() { ["--topic"] = Required, ["--from-beginning"] = Flag, ["--until-end"] = Flag, ["--bootstrap"] = One }),
+        ["redrive"] = ([], new() { ["--topic"] = One, ["--to"] = One, ["--code"] = "one value, several times", ["--group"] = One, ["--dry-run"] = Flag, ["--bootstrap"] = One }),
     };
 
     // No setting has a say in what they do.
@@ -110,7 +112,8 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("'fly'", "See massdpo --help", "fly")]
     [InlineData("'--fly'", "See massdpo run --help", "run", "--data", "a", "--policy", "b", "--output", "c", "--fly")]
-    [InlineData("'--data' is required", "See massdpo run --help", "run", "--policy", "b", "--output", "c")]
+    [InlineData("'--data' is required", "--bootstrap", "run", "--policy", "b", "--output", "c")]
+    [InlineData("'--data' is required", "See massdpo produce --help", "produce", "--topic", "a")]
     [InlineData("'--policy' is required", "See massdpo eval --help", "eval", "--data", "a")]
     [InlineData("'--output' is required", "See massdpo replay --help", "replay", "out")]
     [InlineData("'--to' is required", "See massdpo checkpoints promote --help", "checkpoints", "promote", "out")]

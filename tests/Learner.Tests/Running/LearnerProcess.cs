@@ -15,7 +15,7 @@ internal sealed class LearnerProcess : IDisposable
     private readonly MadeRun _made;
     private readonly RunDirectory _directory;
 
-    public LearnerProcess(MadeRun made, string output, IFiles files, int seed)
+    public LearnerProcess(MadeRun made, string output, IFiles files, int seed, MadeTopic? told = null)
     {
         _made = made;
         _directory = RunDirectory.Open(output, files);
@@ -25,6 +25,8 @@ internal sealed class LearnerProcess : IDisposable
             Assert.Null(Outcome);
             Outcome = outcome;
         });
+        if (told is not null)
+            parts = parts with { NewOutcomes = told.NewSink };
         Learner = Host.Spawn<LearnerMessage>("learner", context => new Counted(new LearnerActor(context, parts, made.Options), () => Messages++));
     }
 
