@@ -13,7 +13,7 @@ public sealed class CommandLineTests
 
     private static readonly Dictionary<string, (string[] Arguments, Dictionary<string, string> Options)> Contract = new()
     {
-        ["demo"] = ([], new() { ["--output"] = One, ["--records"] = One, ["--seed"] = One }),
+        ["demo"] = ([], new() { ["--output"] = One, ["--kafka"] = Flag, ["--records"] = One, ["--seed"] = One }),
         ["sft"] = ([], new()
         {
             ["--data"] = "several values, required", ["--policy"] = Required, ["--items"] = One, ["--eval"] = One, ["--layers"] = One, ["--hidden"] = One, ["--heads"] = One,
