@@ -60,15 +60,17 @@ public sealed class RecordProducer : IDisposable
     /// <param name="partition">where it goes; null: where its key, or chance, leads it</param>
     /// <exception cref="ProduceException">an earlier value could not be produced, or this one cannot be</exception>
     public ValueTask ProduceAsync(string name, byte[]? key, byte[] value, Headers? headers, CancellationToken cancellation, int? partition = null) =>
-        ProduceToAsync(_topic, name, key, value, headers, cancellation, partition);
+        ProduceToAsync(new TopicPartition(_topic, partition ?? Partition.Any), name, key, value, headers, cancellation);
 
     /// <summary>The same to another topic.</summary>
     /// <exception cref="ProduceException">an earlier value could not be produced, or this one cannot be</exception>
-    public async ValueTask ProduceToAsync(string topic, string name, byte[]? key, byte[] value, Headers? headers, CancellationToken cancellation, int? partition = null)
+    public ValueTask ProduceToAsync(string topic, string name, byte[]? key, byte[] value, Headers? headers, CancellationToken cancellation) =>
+        ProduceToAsync(new TopicPartition(topic, Partition.Any), name, key, value, headers, cancellation);
+
+    private async ValueTask ProduceToAsync(TopicPartition target, string name, byte[]? key, byte[] value, Headers? headers, CancellationToken cancellation)
     {
         if (Activity.Current is not null)
             TraceHeader.Add(headers ??= new Headers());
-        var target = new TopicPartition(topic, partition ?? Partition.Any);
         var message = new Message<byte[]?, byte[]> { Key = key, Value = value, Headers = headers };
         while (true)
         {
@@ -79,7 +81,7 @@ public sealed class RecordProducer : IDisposable
                 _producer.Produce(target, message, report =>
                 {
                     if (report.Error.IsError)
-                        Fail(new ProduceException($"{name} could not be produced to '{topic}': {_options.Redact(report.Error.Reason)}"));
+                        Fail(new ProduceException($"{name} could not be produced to '{target.Topic}': {_options.Redact(report.Error.Reason)}"));
                     else
                         Interlocked.Increment(ref _acknowledged);
                 });
@@ -91,7 +93,7 @@ public sealed class RecordProducer : IDisposable
             }
             catch (ProduceException<byte[]?, byte[]> e)
             {
-                throw new ProduceException($"{name} could not be produced to '{topic}': {_options.Redact(e.Error.Reason)}", e);
+                throw new ProduceException($"{name} could not be produced to '{target.Topic}': {_options.Redact(e.Error.Reason)}", e);
             }
         }
     }

@@ -75,7 +75,7 @@ public static class TopicReader
         catch (KafkaException e)
         {
             consumer.Dispose();
-            throw new IOException($"topic '{topic}' cannot be read: {options.Redact(e.Error.Reason)}", e);
+            throw new IOException($"{options.Bootstrap} cannot be asked for topic '{topic}': {options.Redact(e.Error.Reason)}", e);
         }
     }
 
