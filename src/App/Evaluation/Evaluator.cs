@@ -71,10 +71,11 @@ public sealed class EvaluationData
 public static class Evaluator
 {
     /// <summary>Log-probabilities of every candidate, per record.</summary>
-    public static IEnumerable<float[]> Score(PoolScorer scorer, PolicyWeights weights, IReadOnlyList<CandidatePool> pools, int batch)
+    public static IEnumerable<float[]> Score(PoolScorer scorer, PolicyWeights weights, IReadOnlyList<CandidatePool> pools, int batch, CancellationToken cancellation = default)
     {
         foreach (var part in pools.Chunk(batch))
         {
+            cancellation.ThrowIfCancellationRequested();
             var scores = scorer.Score(weights, [.. part.Select(pool => pool.Tokens)], outputFeatures: false);
             for (var i = 0; i < part.Length; i++)
                 yield return scores.LogpsOf(i).ToArray();
@@ -90,12 +91,14 @@ public static class Evaluator
     /// <param name="data">at least one record</param>
     /// <param name="reference">log-probabilities under the reference, per record; null: no preference metrics</param>
     /// <param name="options">see there</param>
-    public static EvaluationResult Measure(LoadedPolicy policy, PolicyWeights weights, EvaluationData data, IReadOnlyList<float[]>? reference, EvaluationOptions options)
+    /// <param name="cancellation">ends it between batches</param>
+    public static EvaluationResult Measure(LoadedPolicy policy, PolicyWeights weights, EvaluationData data, IReadOnlyList<float[]>? reference, EvaluationOptions options,
+        CancellationToken cancellation = default)
     {
         var (summed, perToken) = (new List<RecordMeasures>(), new List<RecordMeasures>());
         var (accuracy, hits, loss, record) = (0.0, 0, 0.0, 0);
         var severalTokens = data.Pools.Any(pool => pool.Tokens.Responses.Any(response => response.Length > 1));
-        foreach (var logps in Score(policy.Scorer, weights, data.Pools, options.Batch))
+        foreach (var logps in Score(policy.Scorer, weights, data.Pools, options.Batch, cancellation))
         {
             summed.Add(RankMeasures.Of(logps));
             if (severalTokens)

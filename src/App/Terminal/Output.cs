@@ -7,6 +7,8 @@ internal static class Output
 {
     public static IAnsiConsole Out { get; } = Create(Console.Out);
 
+    public static IAnsiConsole Error { get; } = Create(Console.Error);
+
     /// <summary>Text as it is: no markup, no wrapping.</summary>
     public static void Line(string text) => Console.Out.WriteLine(text);
 
@@ -14,7 +16,8 @@ internal static class Output
 
     private static IAnsiConsole Create(TextWriter writer)
     {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
+        var output = new AnsiConsoleOutput(writer);
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = output, Ansi = output.IsTerminal ? AnsiSupport.Detect : AnsiSupport.No });
         // Where there is no terminal there is no width: nothing is wrapped.
         if (!console.Profile.Out.IsTerminal)
             console.Profile.Width = 200;

@@ -7,6 +7,9 @@ namespace MassDpo.App.Verbs;
 /// <summary>The program's command line: its verbs, and what becomes of a call that cannot be understood.</summary>
 internal static class CommandLine
 {
+    // These go on for as long as they are left to.
+    private static readonly string[] EndWhenStopped = ["run", "broker", "produce", "tail"];
+
     public static RootCommand Create(RunSeams? seams = null)
     {
         var root = new RootCommand("Continuous preference learning: a stream of preferences in, a better policy and the record of every choice out.")
@@ -20,6 +23,9 @@ internal static class CommandLine
               massdpo demo                 a simulated stream, from nothing to a report
               massdpo sft --help           a small policy from your own data
               massdpo run --help           the main job
+
+            Exit codes: 0 done, or, for run, broker, produce and tail, stopped as asked; 1 failed; 2 bad usage or settings; 130 and 143 any other verb, stopped by
+            Ctrl-C or SIGTERM before it was done.
             """);
         Help.Extend(root);
         return root;
@@ -38,7 +44,8 @@ internal static class CommandLine
             return ExitCode.Usage;
         }
         return await Failures.Guard(cancellation =>
-            parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, cancellation));
+            parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, cancellation),
+            EndWhenStopped.Contains(parsed.CommandResult.Command.Name));
 
         static string PathOf(Command command) => command.Parents.OfType<Command>().FirstOrDefault() is { } above ? $"{PathOf(above)} {command.Name}" : "massdpo";
     }

@@ -54,9 +54,9 @@ internal static class EvalVerb
             var same = await EvaluationData.LoadAsync(files, reference.Encoder, options, cancellation);
             if (!same.HasSameCandidatesAs(data))
                 throw new InvalidDataException($"{referenceDirectory} and {policyDirectory} cannot both score the same candidates: their vocabularies differ");
-            under = [.. Evaluator.Score(reference.Scorer, reference.Weights, same.Pools, options.Batch)];
+            under = [.. Evaluator.Score(reference.Scorer, reference.Weights, same.Pools, options.Batch, cancellation)];
         }
-        return Evaluator.Measure(policy, policy.Weights, data, under, options);
+        return Evaluator.Measure(policy, policy.Weights, data, under, options, cancellation);
 
         static string Where(EvaluationData data) => $"{data.Skipped[0].Origin.File}, line {data.Skipped[0].Origin.Line}";
     }

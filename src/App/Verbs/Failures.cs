@@ -11,8 +11,13 @@ namespace MassDpo.App.Verbs;
 /// <summary>Turns signals into an orderly end, and exceptions into one line and an exit code.</summary>
 internal static class Failures
 {
-    public static async Task<int> Guard(Func<CancellationToken, Task<int>> verb)
+    /// <param name="verb">what to do</param>
+    /// <param name="endsWhenStopped">
+    /// whether it goes on for as long as it is left to, so that to stop it is its orderly end; any other verb that is stopped has not done what it was asked for
+    /// </param>
+    public static async Task<int> Guard(Func<CancellationToken, Task<int>> verb, bool endsWhenStopped)
     {
+        PosixSignal? signal = null;
         using var stop = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
@@ -27,7 +32,10 @@ internal static class Failures
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            return ExitCode.Done;
+            if (endsWhenStopped)
+                return ExitCode.Done;
+            Output.ErrorLine($"error: stopped by {signal} before it was done");
+            return ExitCode.StoppedBy(signal!.Value);
         }
         catch (Exception e)
         {
@@ -43,6 +51,7 @@ internal static class Failures
         {
             // The first asks for an orderly end; a second one ends the process at once.
             context.Cancel = !stop.IsCancellationRequested;
+            signal ??= context.Signal;
             stop.Cancel();
         }
     }

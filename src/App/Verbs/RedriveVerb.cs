@@ -36,7 +36,9 @@ internal static class RedriveVerb
             var request = new RedriveRequest(topics.DeadLetters.Name, topics.Input.Name, parsed.GetValue(group)!, parsed.GetValue(codes) ?? [], parsed.GetValue(dryRun));
             using var redriver = new Redriver(KafkaOptions.From(effective), request, Output.ErrorLine);
             var counts = await redriver.RunAsync(cancellation);
-            return Tell(request, counts, cancellation.IsCancellationRequested);
+            var code = Tell(request, counts, cancellation.IsCancellationRequested);
+            cancellation.ThrowIfCancellationRequested();
+            return code;
         });
         return command;
     }

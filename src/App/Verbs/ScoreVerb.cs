@@ -33,18 +33,18 @@ internal static class ScoreVerb
             var records = await EvaluationData.LoadAsync(parsed.GetValue(data)!, loaded.Encoder, options, cancellation);
             foreach (var dead in records.Skipped)
                 Output.ErrorLine($"{dead.Origin.File}, line {dead.Origin.Line}: {dead.Reason}");
-            Print(loaded, records, options);
+            Print(loaded, records, options, cancellation);
             return records.Pools.Count > 0 ? ExitCode.Done : ExitCode.Failed;
         });
         return command;
     }
 
-    private static void Print(LoadedPolicy policy, EvaluationData records, EvaluationOptions options)
+    private static void Print(LoadedPolicy policy, EvaluationData records, EvaluationOptions options, CancellationToken cancellation)
     {
         using var stream = Console.OpenStandardOutput();
         using var buffered = new BufferedStream(stream, 1 << 16);
         var format = new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-        foreach (var (pool, logps) in records.Pools.Zip(Evaluator.Score(policy.Scorer, policy.Weights, records.Pools, options.Batch)))
+        foreach (var (pool, logps) in records.Pools.Zip(Evaluator.Score(policy.Scorer, policy.Weights, records.Pools, options.Batch, cancellation)))
         {
             using (var json = new Utf8JsonWriter(buffered, format))
             {

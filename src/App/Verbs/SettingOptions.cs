@@ -38,12 +38,14 @@ internal sealed class SettingOptions
         command.Options.Add(_set);
     }
 
+    /// <param name="parsed">the call</param>
+    /// <param name="above">settings that lie above the recipe and below all that is given; null: none</param>
     /// <exception cref="Shared.Settings.Hocon.HoconException">a malformed value, or an unknown setting</exception>
-    public EffectiveSettings Read(ParseResult parsed)
+    public EffectiveSettings Read(ParseResult parsed, HoconDocument? above = null)
     {
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? ""));
-        return Load(parsed, environment, Recipe());
+        return Load(parsed, environment, above is null ? Recipe() : above.WithFallback(Recipe() ?? HoconDocument.Empty));
     }
 
     /// <summary>What is given in this call over the settings that a run had: its environment was another.</summary>
@@ -57,12 +59,13 @@ internal sealed class SettingOptions
         return EffectiveSettings.Load(parsed.GetValue(_config)?.FullName, environment, parsed.GetValue(_set) ?? [], flags, recipe);
     }
 
-    private HoconDocument? Recipe()
+    /// <summary>A file of settings within the program.</summary>
+    public static HoconDocument Recipe(string name)
     {
-        if (_recipe is null)
-            return null;
-        using var stream = typeof(SettingOptions).Assembly.GetManifestResourceStream(_recipe)!;
+        using var stream = typeof(SettingOptions).Assembly.GetManifestResourceStream(name)!;
         using var reader = new StreamReader(stream);
-        return HoconDocument.Parse(reader.ReadToEnd(), "hocon/" + _recipe);
+        return HoconDocument.Parse(reader.ReadToEnd(), "hocon/" + name);
     }
+
+    private HoconDocument? Recipe() => _recipe is null ? null : Recipe(_recipe);
 }

@@ -55,6 +55,8 @@ internal static class SftVerb
                 $"{result.Parameters:N0} parameters, a vocabulary of {result.Vocabulary:N0}, {result.Records:N0} records, {result.Steps:N0} updates in {result.Seconds:F1} s"
                 + $"{(result.BestHitRate1 is { } best ? $"; kept the weights after update {result.BestStep:N0}, HR@1 {100 * best:F1} %" : "")}."));
             Output.Line($"The policy is in {request.Policy}.");
+            // There is a policy, but not the one that was asked for.
+            cancellation.ThrowIfCancellationRequested();
             return ExitCode.Done;
         });
         return command;

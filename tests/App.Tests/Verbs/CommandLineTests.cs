@@ -13,7 +13,7 @@ public sealed class CommandLineTests
 
     private static readonly Dictionary<string, (string[] Arguments, Dictionary<string, string> Options)> Contract = new()
     {
-        ["demo"] = ([], new() { ["--output"] = One, ["--records"] = One, ["--seed"] = One }),
+        ["demo"] = ([], new() { ["--output"] = One, ["--kafka"] = Flag, ["--records"] = One, ["--seed"] = One }),
         ["sft"] = ([], new()
         {
             ["--data"] = "several values, required", ["--policy"] = Required, ["--items"] = One, ["--eval"] = One, ["--layers"] = One, ["--hidden"] = One, ["--heads"] = One,
@@ -21,7 +21,8 @@ public sealed class CommandLineTests
         }),
         ["run"] = ([], new()
         {
-            ["--data"] = "several values, required", ["--policy"] = Required, ["--output"] = Required, ["--eval"] = One, ["--continue-with-changes"] = Flag, ["--selector"] = One,
+            ["--data"] = "several values", ["--policy"] = One, ["--output"] = One, ["--eval"] = One, ["--roles"] = One, ["--continue-with-changes"] = Flag, ["--force-claim"] = Flag,
+            ["--bootstrap"] = One, ["--topic"] = One, ["--from"] = One, ["--selector"] = One,
             ["--features"] = One, ["--negatives"] = One, ["--beta"] = One, ["--learning-rate"] = One,
             ["--batch"] = One, ["--passes"] = One, ["--shuffle"] = One, ["--max-records"] = One,
             ["--max-staleness"] = One, ["--selectors"] = One, ["--threads"] = One, ["--seed"] = One, ["--evaluate-every"] = One,
@@ -111,7 +112,8 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("'fly'", "See massdpo --help", "fly")]
     [InlineData("'--fly'", "See massdpo run --help", "run", "--data", "a", "--policy", "b", "--output", "c", "--fly")]
-    [InlineData("'--data' is required", "See massdpo run --help", "run", "--policy", "b", "--output", "c")]
+    [InlineData("'--data' is required", "--bootstrap", "run", "--policy", "b", "--output", "c")]
+    [InlineData("'--data' is required", "See massdpo produce --help", "produce", "--topic", "a")]
     [InlineData("'--policy' is required", "See massdpo eval --help", "eval", "--data", "a")]
     [InlineData("'--output' is required", "See massdpo replay --help", "replay", "out")]
     [InlineData("'--to' is required", "See massdpo checkpoints promote --help", "checkpoints", "promote", "out")]

@@ -82,6 +82,31 @@ public sealed class ProcessTests(SimulatedStream stream) : IClassFixture<Simulat
         RunTrace.Of(output).AssertSame(RunTrace.Of(whole));
     }
 
+    [Theory]
+    [InlineData("TERM", 143)]
+    [InlineData("INT", 130)]
+    public async Task A_verb_that_a_signal_stops_before_it_is_done_says_so_and_ends_as_shells_expect(string signal, int code)
+    {
+        using var process = ProgramProcess.Start(ProgramProcess.MassDpo, ["sft", "--data", stream.Data, "--policy", stream.NewOutput(), "--epochs", "1000000"]);
+        Assert.StartsWith("epoch ", await process.NextError());
+        await process.Signal(signal);
+        var called = await process.End();
+        Assert.Equal(code, called.ExitCode);
+        Assert.EndsWith($"error: stopped by SIG{signal} before it was done\n", called.Error);
+        Assert.Contains("note: stopped as asked, before the last epoch was done", called.Out);
+    }
+
+    [Fact]
+    public async Task What_is_scored_for_eval_and_score_can_be_stopped()
+    {
+        var data = await EvaluationData.LoadAsync([stream.Data], stream.Policy.Encoder, new EvaluationOptions(1, 64, 1 << 20), CancellationToken.None);
+        using var stop = new CancellationTokenSource();
+        using var scores = Evaluator.Score(stream.Policy.Scorer, stream.Policy.Weights, data.Pools, 1, stop.Token).GetEnumerator();
+        Assert.True(scores.MoveNext());
+        await stop.CancelAsync();
+        Assert.Throws<OperationCanceledException>(() => scores.MoveNext());
+    }
+
     [Fact]
     public async Task While_one_process_runs_a_second_one_is_kept_out()
     {
