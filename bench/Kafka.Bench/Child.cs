@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Threading.Channels;
 
@@ -6,11 +7,20 @@ namespace MassDpo.Kafka.Bench;
 /// <summary>A process that the bench starts: the program, or the bench itself. One that nobody has waited for is killed when it is disposed.</summary>
 internal sealed class Child : IDisposable
 {
+    private static readonly ConcurrentDictionary<Child, bool> Running = [];
+
     private readonly Process _process;
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
     private readonly Task _out;
     private readonly Task _error;
     private readonly List<string> _said = [];
+
+    // Whoever stops the bench stops them too.
+    static Child() => AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+    {
+        foreach (var child in Running.Keys)
+            child.Dispose();
+    };
 
     private Child(string name, string program, IEnumerable<string> words)
     {
@@ -23,6 +33,7 @@ internal sealed class Child : IDisposable
         };
         start.Environment.Remove("OPENBLAS_CORETYPE");
         _process = Process.Start(start)!;
+        Running[this] = true;
         _out = ReadAsync(_process.StandardOutput, line => _lines.Writer.TryWrite(line));
         _error = ReadAsync(_process.StandardError, _ => { });
     }
@@ -96,6 +107,8 @@ internal sealed class Child : IDisposable
 
     public void Dispose()
     {
+        if (!Running.TryRemove(this, out _))
+            return;
         if (!_process.HasExited)
             _process.Kill();
         _process.Dispose();
