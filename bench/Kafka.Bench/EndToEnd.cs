@@ -40,10 +40,12 @@ internal static class EndToEnd
         else
         {
             var made = await MadeStream.WriteAsync(folder.Path, records, config);
+            // So that there are dead letters to compare.
+            ChaosStream.WriteSpoilt(made.Data, File.ReadAllLines(made.Data));
             input = new RunInput(made.Data, made.HeldOut, made.Policy, config, passes, staleness);
         }
         Console.WriteLine(Machine.Describe());
-        Console.WriteLine(Invariant($"{(data is null ? "Simulated listeners" : Path.GetFileName(data))}, {passes} pass{(passes > 1 ? "es" : "")}, settings of {Path.GetFileName(config)}, slots.max-staleness = {staleness}."));
+        Console.WriteLine(Invariant($"{(data is null ? "Simulated listeners, one line in forty spoilt" : Path.GetFileName(data))}, {passes} pass{(passes > 1 ? "es" : "")}, settings of {Path.GetFileName(config)}, slots.max-staleness = {staleness}."));
         Console.WriteLine();
         var checks = new Checks();
         var files = new List<FileRun>();
