@@ -21,6 +21,9 @@ internal sealed class ControlOrder
     /// <summary>The epoch that holds, with its newest version; null: none has opened.</summary>
     public EpochOpened? Epoch { get; private set; }
 
+    /// <summary>That the learner of this epoch has stopped; null: it has not, or not that anybody knows.</summary>
+    public LearnerStopped? Stopped { get; private set; }
+
     /// <summary>Why a claim would not count if it came next; null: it would.</summary>
     public ClaimRefusedException? Objection(EpochClaim claim)
     {
@@ -34,7 +37,7 @@ internal sealed class ControlOrder
     {
         if (Objection(claim) is not null)
             return false;
-        (_newest, Owner, Start) = (claim.Epoch, claimant, offset);
+        (_newest, Owner, Start, Stopped) = (claim.Epoch, claimant, offset, null);
         if (claim.Forced)
             _committed = claim.Version;
         return true;
@@ -53,6 +56,9 @@ internal sealed class ControlOrder
                 break;
             case BatchClosed closed when Epoch is not null:
                 Epoch = Epoch with { Version = closed.Version };
+                break;
+            case LearnerStopped stopped:
+                Stopped = stopped;
                 break;
             case CheckpointWritten written:
                 _committed = written.Version;

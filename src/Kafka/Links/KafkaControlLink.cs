@@ -95,8 +95,8 @@ public sealed class KafkaControlLink : IControlLink, IDisposable
         {
             _members.RemoveAll(one => one.Name == member);
             _members.Add(joined);
-            if (_caughtUp.Task.IsCompletedSuccessfully && _order.Epoch is { } epoch)
-                deliver(epoch);
+            if (_caughtUp.Task.IsCompletedSuccessfully)
+                Acquaint(deliver);
         }
         _ = _reader.Value;
         return joined;
@@ -195,11 +195,19 @@ public sealed class KafkaControlLink : IControlLink, IDisposable
             return;
         lock (_lock)
         {
-            if (_order.Epoch is { } epoch)
-                foreach (var member in _members)
-                    member.Deliver(epoch);
+            foreach (var member in _members)
+                Acquaint(member.Deliver);
             _caughtUp.TrySetResult();
         }
+    }
+
+    // A newcomer hears of the epoch that holds, and where its learner has stopped, of that too: nobody would tell it again.
+    private void Acquaint(Action<ControlNotice> deliver)
+    {
+        if (_order.Epoch is { } epoch)
+            deliver(epoch);
+        if (_order.Stopped is { } stopped)
+            deliver(stopped);
     }
 
     private static Headers StartingAt(long? start)

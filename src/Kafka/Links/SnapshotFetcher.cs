@@ -153,7 +153,7 @@ internal sealed class SnapshotFetcher : IDisposable
         {
             var reference = manifest.Reference is { } blob ? ReferenceOf(consumer, blob) : null;
             tensors = Read(consumer, manifest.Policy);
-            _received.Publish(new PolicySnapshot(manifest.Epoch, manifest.Version, tensors, reference));
+            _received.Publish(new PolicySnapshot(manifest.Epoch, manifest.Version, tensors, reference, manifest.Policy.Hash));
             tensors = null;
             _loaded = (manifest.Epoch, manifest.Version);
         }
@@ -168,7 +168,7 @@ internal sealed class SnapshotFetcher : IDisposable
     {
         if (_reference?.Hash != blob.Hash)
         {
-            var read = new SharedTensors(Read(consumer, blob));
+            var read = new SharedTensors(Read(consumer, blob), blob.Hash);
             _reference?.Release();
             _reference = read;
         }

@@ -98,32 +98,34 @@ internal sealed class SnapshotSender : IDisposable
         using var lease = snapshot.TryAcquire()!;
         _partitions ??= KafkaSnapshotsLink.ChunkPartitions(CountPartitions());
         if (lease.Reference is { } reference && (_reference?.Hash != reference.Hash || _referenceEpoch != lease.Epoch))
-            (_reference, _referenceEpoch) = (SendBlob(reference.Tensors, reference.Hash, cancellation), lease.Epoch);
-        var policy = SendBlob(lease.Tensors, lease.Hash, cancellation);
+            (_reference, _referenceEpoch) = (SendBlob(reference.Tensors, () => reference.Hash, cancellation), lease.Epoch);
+        var policy = SendBlob(lease.Tensors, () => lease.Hash, cancellation);
         var manifest = new SnapshotManifest(lease.Epoch, lease.Version, policy, lease.Reference is null ? null : _reference);
         _producer.SendAsync(KafkaSnapshotsLink.Manifests(_topic), null, manifest.Encode(), headers: null, arrived: null, cancellation).AsTask().GetAwaiter().GetResult();
     }
 
-    private SnapshotBlob SendBlob(ISnapshotTensors tensors, string hash, CancellationToken cancellation)
+    // The client sends one chunk while the next is written and hashed.
+    private SnapshotBlob SendBlob(ISnapshotTensors tensors, Func<string> hash, CancellationToken cancellation)
     {
-        using var stream = new MemoryStream();
+        var size = (int)Math.Clamp((_format.MaxBytes + _partitions!.Count - 1) / _partitions.Count, LeastChunkBytes, MostChunkBytes);
+        var chunks = new List<Task<SnapshotChunk>>();
+        using var stream = new ChunkStream(size, chunk => chunks.Add(SendChunk(chunk, _partitions[chunks.Count % _partitions.Count], cancellation)));
         _format.Write(tensors, stream);
-        var bytes = stream.GetBuffer().AsMemory(0, (int)stream.Length);
-        var size = Math.Clamp((bytes.Length + _partitions!.Count - 1) / _partitions.Count, LeastChunkBytes, MostChunkBytes);
-        var chunks = new SnapshotChunk[(bytes.Length + size - 1) / size];
-        using var arrived = new CountdownEvent(chunks.Length);
-        for (var i = 0; i < chunks.Length; i++)
-        {
-            var (index, part) = (i, bytes[(i * size)..Math.Min(bytes.Length, (i + 1) * size)].ToArray());
-            var digest = SHA256.HashData(part);
-            _producer.SendAsync(new TopicPartition(_topic, _partitions[i % _partitions.Count]), null, part, headers: null, place =>
-            {
-                chunks[index] = new SnapshotChunk(place.Partition.Value, place.Offset.Value, part.Length, digest);
-                arrived.Signal();
-            }, cancellation).AsTask().GetAwaiter().GetResult();
-        }
-        arrived.Wait(cancellation);
-        return new SnapshotBlob(hash, bytes.Length, chunks);
+        stream.Complete();
+        // While the last ones are on their way.
+        var hashed = hash();
+        var sent = Task.WhenAll(chunks);
+        sent.Wait(cancellation);
+        return new SnapshotBlob(hashed, stream.Length, sent.Result);
+    }
+
+    private Task<SnapshotChunk> SendChunk(byte[] chunk, int partition, CancellationToken cancellation)
+    {
+        var sent = new TaskCompletionSource<SnapshotChunk>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var digest = SHA256.HashData(chunk);
+        _producer.SendAsync(new TopicPartition(_topic, partition), null, chunk, headers: null,
+            place => sent.SetResult(new SnapshotChunk(place.Partition.Value, place.Offset.Value, chunk.Length, digest)), cancellation).AsTask().GetAwaiter().GetResult();
+        return sent.Task;
     }
 
     private int CountPartitions()

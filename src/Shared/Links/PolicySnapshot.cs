@@ -20,9 +20,10 @@ public sealed class PolicySnapshot
     /// <param name="version">of the policy</param>
     /// <param name="tensors">of the policy; the snapshot owns them</param>
     /// <param name="reference">of the reference policy, on which the caller has a hold; null: the policy that the run found</param>
-    public PolicySnapshot(long epoch, long version, ISnapshotTensors tensors, SharedTensors? reference = null)
+    /// <param name="hash">of the tensors, where it was computed already; null: it is when somebody asks</param>
+    public PolicySnapshot(long epoch, long version, ISnapshotTensors tensors, SharedTensors? reference = null, string? hash = null)
     {
-        (Epoch, Version, _policy, _reference) = (epoch, version, new SharedTensors(tensors), reference);
+        (Epoch, Version, _policy, _reference) = (epoch, version, new SharedTensors(tensors, hash), reference);
         if (reference?.TryHold() == false)
             throw new ObjectDisposedException(nameof(reference));
     }

@@ -10,10 +10,12 @@ public sealed class SharedTensors
     private readonly Lazy<string> _hash;
     private int _holds = 1;
 
-    public SharedTensors(ISnapshotTensors tensors)
+    /// <param name="tensors">which it owns from now on</param>
+    /// <param name="hash">theirs, where it was computed already; null: it is when somebody asks</param>
+    public SharedTensors(ISnapshotTensors tensors, string? hash = null)
     {
         _tensors = tensors;
-        _hash = new Lazy<string>(tensors.ComputeHash);
+        _hash = hash is null ? new Lazy<string>(tensors.ComputeHash) : new Lazy<string>(hash);
     }
 
     /// <summary>To be used by whoever has a hold.</summary>

@@ -2,6 +2,7 @@ using MassDpo.Kafka.Client;
 using MassDpo.Kafka.Development;
 using MassDpo.Kafka.Links;
 using MassDpo.LinkKit;
+using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 
 namespace MassDpo.Kafka.Tests.Links;
@@ -58,6 +59,22 @@ public sealed class KafkaControlLinkTests(LinkScene scene) : ControlLinkContract
     private readonly Ends<KafkaControlLink> _ends = scene.Topic(2, (options, topic) => new KafkaControlLink(options, topic));
 
     protected override IControlLink End() => _ends.End();
+
+    [Fact]
+    public async Task Who_joins_after_the_learner_has_stopped_hears_that_too_until_another_claims()
+    {
+        using var authority = await End().ClaimAsync(new EpochClaim(1, 0, "h"), (_, _) => ValueTask.CompletedTask, _ => { }, default);
+        authority.Announce(new EpochOpened(1, 0, new SettledPositions()));
+        authority.Announce(new LearnerStopped(1, "the input has ended", InputEnded: true));
+        var (late, notices) = (End(), new Inbox<ControlNotice>());
+        using (late.Join("late", notices.Add))
+            Assert.Equal([typeof(EpochOpened), typeof(LearnerStopped)], (await notices.Take(2)).Select(notice => notice.GetType()));
+        using var next = await late.ClaimAsync(new EpochClaim(2, 0, "h"), (_, _) => ValueTask.CompletedTask, _ => { }, default);
+        var after = new Inbox<ControlNotice>();
+        using var member = late.Join("later", after.Add);
+        next.Announce(new EpochOpened(2, 0, new SettledPositions()));
+        Assert.Equal([1, 2], (await after.Take(2)).Cast<EpochOpened>().Select(opened => opened.Epoch));
+    }
 
     public void Dispose() => _ends.Dispose();
 }
