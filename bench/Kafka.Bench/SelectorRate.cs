@@ -28,7 +28,7 @@ internal static class SelectorRate
         var config = Path.Combine(Repository.Root, "hocon", "demo.conf");
         var stream = await MadeStream.WriteAsync(folder.Path, records, config);
         Console.WriteLine(Machine.Describe());
-        Console.WriteLine(Invariant($"{records:N0} made records of 20 candidates in {Partitions} partitions, a policy of hidden 64 in 2 layers; one selector a process, runtime.threads = 1, nobody trains. The clock runs from the first block that comes back to the last. ")
+        Console.WriteLine(Invariant($"{records:N0} made records of 20 candidates in {Partitions} partitions, a policy of hidden 64 in 2 layers; one selector a process, runtime.threads = 1, nobody trains. The clock runs from the first slots granted to the last block that comes back; records of the first {Window(config)} slots are read and validated before. ")
             + Invariant($"The mock cluster and the stand-in for the learner compute beside them on the same {Environment.ProcessorCount} cores, which the last column counts."));
         Console.WriteLine();
         Console.WriteLine("| processes | selections/s: median (from–to) | records of each | cores busy: selectors | mock cluster and stand-in |");
@@ -46,6 +46,8 @@ internal static class SelectorRate
         Console.WriteLine();
         Console.WriteLine(Invariant($"Two processes do {medians[2] / medians[1]:F2} times what one does."));
     }
+
+    private static int Window(string config) => RunOptions.From(EffectiveSettings.Load(config, [], Settings, [], null)).Window;
 
     private static async Task<Measured> MeasureAsync(MadeStream stream, string config, int records, int processes)
     {

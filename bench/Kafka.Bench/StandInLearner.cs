@@ -10,8 +10,8 @@ using MassDpo.Shared.Sources;
 namespace MassDpo.Kafka.Bench;
 
 /// <summary>What a stand-in found.</summary>
-/// <param name="Records">that came back after the clock had begun</param>
-/// <param name="Seconds">from the first block that came back to the last</param>
+/// <param name="Records">that came back</param>
+/// <param name="Seconds">from the first slots granted to the last block that came back</param>
 /// <param name="PerSelector">records of each selector</param>
 internal sealed record SelectionTally(long Records, double Seconds, IReadOnlyDictionary<string, long> PerSelector);
 
@@ -38,7 +38,7 @@ internal sealed class StandInLearner : IDisposable
     private long _epoch;
     private long _published;
     private bool _granting;
-    private (long At, int Records) _first;
+    private long _began;
     private long _last;
 
     /// <param name="link">how to reach the topics, which have their usual names</param>
@@ -78,8 +78,11 @@ internal sealed class StandInLearner : IDisposable
                 _snapshots.Publish(new PolicySnapshot(_epoch, _published = _ledger.Version, _weights.Copy()));
             foreach (var (intake, block) in _ledger.Grant(TimeProvider.System.GetUtcNow()))
             {
-                if (block.First == 0)
+                if (_began == 0)
+                {
+                    _began = Stopwatch.GetTimestamp();
                     Clock(true);
+                }
                 _authority!.Announce(new SlotsGranted(_epoch, intake, block));
             }
             if (_ledger.IsDrained)
@@ -89,7 +92,7 @@ internal sealed class StandInLearner : IDisposable
         _authority!.Announce(new LearnerStopped(_epoch, "all records have come back", InputEnded: true));
         if (_seen.Count != records)
             throw new InvalidDataException($"{_seen.Count} of {records} records came back");
-        return new SelectionTally(_seen.Count - _first.Records, Stopwatch.GetElapsedTime(_first.At, _last).TotalSeconds, _perSelector);
+        return new SelectionTally(_seen.Count, Stopwatch.GetElapsedTime(_began, _last).TotalSeconds, _perSelector);
     }
 
     public void Dispose()
@@ -150,7 +153,5 @@ internal sealed class StandInLearner : IDisposable
             if (!_seen.Add(selection!.Pool.Position))
                 throw new InvalidDataException($"{selection.Pool.Position} came twice");
         _perSelector[computed.Selector] = _perSelector.GetValueOrDefault(computed.Selector) + computed.Selections.Count;
-        if (_first.At == 0)
-            _first = (_last, _seen.Count);
     }
 }
