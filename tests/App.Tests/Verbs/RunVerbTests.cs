@@ -71,7 +71,8 @@ public sealed class RunVerbTests(SimulatedStream stream) : IClassFixture<Simulat
     {
         var output = await Run();
         var noted = JsonNode.Parse(File.ReadAllText(Path.Combine(output, "run.json")))!;
-        Assert.Equal(["v", "policy", "data", "settings"], Names(noted));
+        Assert.Equal(["v", "policy", "data", "topic", "settings"], Names(noted));
+        Assert.Null(noted["topic"]);
         Assert.Equal(stream.PolicyDirectory, (string?)noted["policy"]);
         Assert.Equal([stream.Data], noted["data"]!.AsArray().Select(file => (string?)file));
         Assert.True(JsonNode.DeepEquals(Report(output)["settings"], noted["settings"]));
