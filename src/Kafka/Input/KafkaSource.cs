@@ -15,12 +15,13 @@ namespace MassDpo.Kafka.Input;
 /// </summary>
 public sealed class KafkaSource : IRecordSource
 {
-    // Before version 2.3 librdkafka ends the whole process where a cooperative consumer is freed to which nothing was ever assigned (its issue 4312). One that
-    // has left its group does no harm: it stays until the process ends.
+    // Before version 2.3 librdkafka ends the whole process where a cooperative consumer is closed or freed to which nothing was ever assigned (its issue 4312).
+    // One that has left its group does no harm: it stays until the process ends.
     private const int FirstThatCanBeFreed = 0x020300ff;
     private static readonly List<IDisposable> Left = [];
 
     private const int SessionTimeoutMs = 10_000;
+    private const int LeavingTurns = 10;
 
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan RoomPatience = TimeSpan.FromMilliseconds(200);
@@ -50,6 +51,7 @@ public sealed class KafkaSource : IRecordSource
     private Task _committing = Task.CompletedTask;
     private int _total;
     private bool _flows;
+    private bool _hasGained;
     private volatile bool _closing;
     private volatile bool _closingNow;
     private string? _trouble;
@@ -488,7 +490,7 @@ public sealed class KafkaSource : IRecordSource
             if (_reading is { HasBegun: true } reading)
                 reading.Change();
             // They come unpaused.
-            _flows = true;
+            (_flows, _hasGained) = (true, true);
         }
         // Nothing is to be fetched before a reading says from where; what comes anyway is dropped.
         return partitions.Select(partition => new TopicPartitionOffset(partition, Offset.End));
@@ -560,7 +562,10 @@ public sealed class KafkaSource : IRecordSource
         try
         {
             Committing().Wait(RequestTimeout);
-            consumer.Close();
+            if (CanBeFreed)
+                consumer.Close();
+            else
+                Unsubscribe(consumer);
         }
         catch (Exception e) when (e is KafkaException or InvalidDataException or AggregateException)
         {
@@ -572,11 +577,21 @@ public sealed class KafkaSource : IRecordSource
             _assigned.Clear();
         }
         Committing().Wait();
-        if (Library.Version >= FirstThatCanBeFreed)
+        if (CanBeFreed)
             consumer.Dispose();
         else
             lock (Left)
                 Left.Add(consumer);
+    }
+
+    private bool CanBeFreed => _hasGained || Library.Version >= FirstThatCanBeFreed;
+
+    // There is no telling when the group has heard of it: it is given the time that it takes.
+    private static void Unsubscribe(IConsumer<byte[]?, byte[]?> consumer)
+    {
+        consumer.Unsubscribe();
+        for (var turn = 0; turn < LeavingTurns; turn++)
+            consumer.Consume(Tick);
     }
 
     private Task Committing()

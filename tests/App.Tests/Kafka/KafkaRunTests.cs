@@ -93,8 +93,9 @@ public sealed class KafkaRunTests(SimulatedStream stream) : IClassFixture<Simula
         while (true)
         {
             var line = await process.NextError();
-            Assert.True(line is not null, (await process.End()).Error);
-            if (line!.Contains(text, StringComparison.Ordinal))
+            if (line is null)
+                Assert.Fail((await process.End()).Error);
+            if (line.Contains(text, StringComparison.Ordinal))
                 return;
         }
     }
