@@ -236,7 +236,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _authority?.Dispose();
         try
         {
-            _authority = await parts.Control.ClaimAsync(new EpochClaim(_epoch, _version, _publishedHash, Forced: parts.Lives.HasClaimed || options.ForceClaim),
+            _authority = await parts.Control.ClaimAsync(new EpochClaim(_epoch, _version, _publishedHash, Forced: parts.Lives.HasClaimed || options.ForceClaim) { Committed = Math.Max(0, _lastCheckpoint) },
                 (message, token) => context.Self.Tell(new LearnerMessage.Told(message), token),
                 reason => context.Self.Post(new LearnerMessage.Fenced(reason)), cancellation);
         }

@@ -39,14 +39,14 @@ public static class NoticeCodec
     public static byte[] Encode(EpochClaim claim, string claimant) => new V1.Notice
     {
         Epoch = claim.Epoch,
-        Claim = new() { Version = claim.Version, Hash = claim.Hash, Forced = claim.Forced, Claimant = claimant },
+        Claim = new() { Version = claim.Version, Hash = claim.Hash, Forced = claim.Forced, Claimant = claimant, Committed = claim.Committed },
     }.ToByteArray();
 
     /// <summary>A notice, or a claim with its claimant.</summary>
     /// <exception cref="WireFormatException">the bytes are neither</exception>
     public static (ControlNotice? Notice, EpochClaim? Claim, string Claimant) Decode(ReadOnlySpan<byte> bytes) => Read(V1.Notice.Parser, bytes, wire =>
         wire.KindCase == V1.Notice.KindOneofCase.Claim
-            ? (default(ControlNotice), new EpochClaim(wire.Epoch, wire.Claim.Version, wire.Claim.Hash, wire.Claim.Forced), wire.Claim.Claimant)
+            ? (default(ControlNotice), new EpochClaim(wire.Epoch, wire.Claim.Version, wire.Claim.Hash, wire.Claim.Forced) { Committed = wire.Claim.Committed }, wire.Claim.Claimant)
             : (Convert(wire), null, ""));
 
     private static ControlNotice Convert(V1.Notice wire) => wire.KindCase switch

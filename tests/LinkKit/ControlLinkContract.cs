@@ -94,6 +94,18 @@ public abstract class ControlLinkContract
     }
 
     [Fact]
+    public async Task An_epoch_that_began_on_the_way_keeps_no_one_out_who_has_the_newest_checkpoint()
+    {
+        var learner = End();
+        using var first = await learner.ClaimAsync(new EpochClaim(1, 10, "h"), new Heard().Deliver, _ => { }, default);
+        // An intake asked for it at a version that no checkpoint holds; then the learner dies.
+        using var onTheWay = await learner.ClaimAsync(new EpochClaim(2, 15, "h", Forced: true) { Committed = 10 }, new Heard().Deliver, _ => { }, default);
+        var refusal = await Assert.ThrowsAsync<ClaimRefusedException>(async () => await End().ClaimAsync(new EpochClaim(3, 9, "h"), new Heard().Deliver, _ => { }, default));
+        Assert.Contains("version 10", refusal.Message);
+        using var successor = await End().ClaimAsync(new EpochClaim(3, 10, "h"), new Heard().Deliver, _ => { }, default);
+    }
+
+    [Fact]
     public async Task What_members_send_while_a_learner_is_away_waits_for_the_next()
     {
         (await End().ClaimAsync(new EpochClaim(1, 0, "h"), new Heard().Deliver, _ => { }, default)).Dispose();

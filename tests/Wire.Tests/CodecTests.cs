@@ -42,7 +42,7 @@ public sealed class CodecTests
     [Fact]
     public void A_claim_is_read_as_it_was_written()
     {
-        var claim = new EpochClaim(4, 7, "hash", Forced: true);
+        var claim = new EpochClaim(4, 7, "hash", Forced: true) { Committed = 5 };
         Assert.Equal((null, claim, "me"), NoticeCodec.Decode(NoticeCodec.Encode(claim, "me")));
     }
 

@@ -21,6 +21,9 @@ public sealed class KafkaControlLink : IControlLink, IDisposable
     private readonly LinkProducer _producer;
     private readonly Lock _lock = new();
     private readonly ControlOrder _order = new();
+    // Who made the newest claim that counts, and at which offset: from there on a newcomer must read to know all that holds.
+    private string? _owner;
+    private long? _start;
     private readonly List<Member> _members = [];
     private readonly Dictionary<string, TaskCompletionSource<bool>> _claims = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _caughtUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -64,7 +67,7 @@ public sealed class KafkaControlLink : IControlLink, IDisposable
             if (_order.Objection(claim) is { } objection)
                 throw objection;
             _claims[claimant] = decided;
-            headers = StartingAt(_order.Start);
+            headers = StartingAt(_start);
         }
         await _producer.SendAsync(_notices, null, NoticeCodec.Encode(claim, claimant), headers, arrived: null, cancellation);
         // Where another claim came between, the order decides.
@@ -76,9 +79,9 @@ public sealed class KafkaControlLink : IControlLink, IDisposable
         Authority authority;
         lock (_lock)
         {
-            authority = new Authority(this, claimant, claim.Epoch, deliver, fenced, StartingAt(_order.Start));
+            authority = new Authority(this, claimant, claim.Epoch, deliver, fenced, StartingAt(_start));
             // One that was claimed meanwhile has fenced this one already.
-            if (_order.Owner == claimant)
+            if (_owner == claimant)
                 Hold(authority);
         }
         if (!authority.Holds)
@@ -154,7 +157,9 @@ public sealed class KafkaControlLink : IControlLink, IDisposable
         {
             if (read.Claim is { } claim)
             {
-                var counts = _order.Claim(offset, claim, read.Claimant);
+                var counts = _order.Claim(claim);
+                if (counts)
+                    (_owner, _start) = (read.Claimant, offset);
                 if (counts && _authority is { } authority && authority.Claimant != read.Claimant)
                     fenced = authority;
                 if (_claims.Remove(read.Claimant, out var decided))

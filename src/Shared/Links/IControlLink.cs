@@ -32,7 +32,15 @@ public interface IControlAuthority : IDisposable
 }
 
 /// <summary>What a learner claims an epoch with: the version and hash of the checkpoint that it starts from.</summary>
-public sealed record EpochClaim(long Epoch, long Version, string Hash, bool Forced = false);
+/// <param name="Epoch">that is claimed</param>
+/// <param name="Version">that it begins at</param>
+/// <param name="Hash">of the policy of that version</param>
+/// <param name="Forced">whether it counts though a newer checkpoint was written</param>
+public sealed record EpochClaim(long Epoch, long Version, string Hash, bool Forced = false)
+{
+    /// <summary>Version of the learner's newest checkpoint: an epoch that begins on the way is at a version that none holds.</summary>
+    public long Committed { get; init; } = Version;
+}
 
 /// <summary>A claim that the link does not accept.</summary>
 public sealed class ClaimRefusedException : Exception

@@ -8,10 +8,7 @@ public sealed class LocalControlLink : IControlLink
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Member> _members = new(StringComparer.Ordinal);
     private Authority? _authority;
-    private EpochOpened? _epoch;
-    private long _newestClaim;
-    // Version of the newest checkpoint that was written.
-    private long _committed;
+    private readonly ControlOrder _order = new();
     private readonly Waiters _waitForLearner = new();
 
     public ValueTask<IControlAuthority> ClaimAsync(EpochClaim claim, Func<ControlMessage, CancellationToken, ValueTask> deliver, Action<string> fenced,
@@ -21,13 +18,10 @@ public sealed class LocalControlLink : IControlLink
         var authority = new Authority(this, claim.Epoch, deliver, fenced);
         lock (_lock)
         {
-            if (claim.Epoch <= _newestClaim)
-                throw ClaimRefusedException.NotNewer(claim, _newestClaim);
-            if (claim.Version < _committed && !claim.Forced)
-                throw ClaimRefusedException.Behind(claim, _committed);
-            if (claim.Forced)
-                _committed = claim.Version;
-            (older, _authority, _newestClaim) = (_authority, authority, claim.Epoch);
+            if (_order.Objection(claim) is { } objection)
+                throw objection;
+            _order.Claim(claim);
+            (older, _authority) = (_authority, authority);
             _waitForLearner.WakeAll();
         }
         older?.Fence($"epoch {claim.Epoch} was claimed by another learner");
@@ -40,8 +34,8 @@ public sealed class LocalControlLink : IControlLink
         lock (_lock)
         {
             _members[member] = joined;
-            if (_epoch is not null)
-                deliver(_epoch);
+            if (_order.Epoch is { } epoch)
+                deliver(epoch);
         }
         return joined;
     }
@@ -73,14 +67,7 @@ public sealed class LocalControlLink : IControlLink
         {
             if (_authority != authority)
                 return;
-            if (notice is CheckpointWritten written)
-                _committed = written.Version;
-            _epoch = notice switch
-            {
-                EpochOpened opened => opened,
-                BatchClosed closed when _epoch is not null => _epoch with { Version = closed.Version },
-                _ => _epoch,
-            };
+            _order.Hear(notice);
             foreach (var member in _members.Values)
                 member.Deliver(notice);
         }

@@ -1,22 +1,14 @@
-using MassDpo.Shared.Links;
-
-namespace MassDpo.Kafka.Links;
+namespace MassDpo.Shared.Links;
 
 /// <summary>
-/// Who owns the epoch, as a function of the order in which claims and notices stand in the control topic: all who read it come to the same. The first claim
+/// Which epoch holds, as a function of the order of claims and notices: all who take them in this order come to the same, whatever kind of link it is. The first claim
 /// of a newer epoch owns it; one that is not newer counts for nothing, nor does one whose checkpoint is older than another that was written, unless it is forced.
 /// Notices of an epoch that is over are not heard.
 /// </summary>
-internal sealed class ControlOrder
+public sealed class ControlOrder
 {
     private long _newest = long.MinValue;
     private long? _committed;
-
-    /// <summary>Offset from which a newcomer must read to know all that holds; null: nothing does.</summary>
-    public long? Start { get; private set; }
-
-    /// <summary>Who made the newest claim that counts; null: nobody.</summary>
-    public string? Owner { get; private set; }
 
     /// <summary>The epoch that holds, with its newest version; null: none has opened.</summary>
     public EpochOpened? Epoch { get; private set; }
@@ -33,13 +25,13 @@ internal sealed class ControlOrder
     }
 
     /// <summary>A claim comes; whether it counts.</summary>
-    public bool Claim(long offset, EpochClaim claim, string claimant)
+    public bool Claim(EpochClaim claim)
     {
         if (Objection(claim) is not null)
             return false;
-        (_newest, Owner, Start, Stopped) = (claim.Epoch, claimant, offset, null);
-        if (claim.Forced)
-            _committed = claim.Version;
+        (_newest, Stopped) = (claim.Epoch, null);
+        // What was forced may have gone back; else the claim tells it again, for who hears of nothing before it.
+        _committed = claim.Forced ? claim.Committed : Math.Max(claim.Committed, _committed ?? claim.Committed);
         return true;
     }
 
