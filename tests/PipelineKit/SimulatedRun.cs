@@ -25,7 +25,7 @@ public sealed class SimulatedRun : IDisposable
     private readonly PipelineLinks _links;
     private readonly RunDirectory _directory;
     private readonly FileSource _source;
-    private readonly Pipeline _pipeline;
+    private readonly LearnerRole _learner;
     private bool _freed;
 
     /// <param name="stream">what to learn</param>
@@ -51,8 +51,9 @@ public sealed class SimulatedRun : IDisposable
         _directory = RunDirectory.Open(output, files ?? PhysicalFiles.Instance);
         _source = stream.Open(options);
         RunInputs.Of(stream.PolicyDirectory, _source, options).Write(_directory);
-        _pipeline = new Pipeline(_host, faults?.Invoke(_links) ?? _links, stream.Policy, _source, _directory, options, continueWithChanges: false,
-            progress ?? (_ => { }), Tapped.Add);
+        var links = faults?.Invoke(_links) ?? _links;
+        _learner = new LearnerRole(_host, links, stream.Policy, _source.Identity, _directory, options, new LearnerSeams(progress ?? (_ => { }), Tapped.Add));
+        SelectorRole.Spawn(_host, links, stream.Policy, _source, options);
     }
 
     public string Output { get; }
@@ -65,15 +66,15 @@ public sealed class SimulatedRun : IDisposable
 
     public int Restarts => _host.Restarts;
 
-    public bool HasEnded => _pipeline.HasEnded;
+    public bool HasEnded => _learner.HasEnded;
 
     /// <summary>Runs to the end of the input, or to the end after <see cref="Stop"/>, and frees what the run holds.</summary>
     /// <exception cref="SimulationStuckException">that takes more steps than allowed, or nothing can go on</exception>
     public LearnerOutcome End(long maxSteps = 1_000_000)
     {
-        _host.RunUntil(() => _pipeline.HasEnded, maxSteps);
+        _host.RunUntil(() => _learner.HasEnded, maxSteps);
         StepsToEnd = _host.Taken;
-        var outcome = _pipeline.EndAsync().GetAwaiter().GetResult();
+        var outcome = _learner.EndAsync().GetAwaiter().GetResult();
         Dispose();
         return outcome;
     }
@@ -82,11 +83,11 @@ public sealed class SimulatedRun : IDisposable
     public void Step(long steps, Func<bool>? done = null)
     {
         var until = _host.Taken + steps;
-        _host.RunUntil(() => _host.Taken >= until || _pipeline.HasEnded || (done?.Invoke() ?? false));
+        _host.RunUntil(() => _host.Taken >= until || _learner.HasEnded || (done?.Invoke() ?? false));
     }
 
     /// <summary>Asks for an orderly end.</summary>
-    public void Stop() => _pipeline.Stop();
+    public void Stop() => _learner.Stop();
 
     /// <summary>What a process that is killed now leaves in an output directory, as one of its own.</summary>
     public static string Killed(string output, string copy)

@@ -25,7 +25,7 @@ internal sealed record RunWiring(PipelineLinks Links, IRecordSource? Source, str
     /// <summary>A process that holds all, on links of the caller's.</summary>
     public static RunWiring Embedded(PipelineLinks links, IRecordSource source) => new(links, source, source.Identity);
 
-    /// <summary>Whether this process's part of the input can be given back in order, so that others go on with it.</summary>
+    /// <summary>Gives this process's part of the input back in order, so that others go on with it; null: there is nobody else.</summary>
     public Func<Task>? GiveBack { get; init; }
 
     /// <summary>Told once, before the actors begin: what to do when what joins it cannot go on.</summary>

@@ -34,6 +34,20 @@ public sealed partial class KafkaOptions
         return config;
     }
 
+    /// <summary>Builds a client.</summary>
+    /// <exception cref="InvalidDataException">librdkafka does not take a property of <c>kafka.client</c></exception>
+    public T Build<T>(Func<T> build)
+    {
+        try
+        {
+            return build();
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            throw new InvalidDataException($"kafka.client: {Redact(e.Message)}", e);
+        }
+    }
+
     /// <summary>Takes secrets out of a message.</summary>
     public string Redact(string message) => _client.Where(property => IsSecret(property.Key) && property.Value.Length > 0)
         .Aggregate(message, (text, property) => text.Replace(property.Value, "***", StringComparison.Ordinal));

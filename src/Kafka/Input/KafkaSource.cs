@@ -81,7 +81,7 @@ public sealed class KafkaSource : IRecordSource
     /// <summary>The topic's.</summary>
     public string Name => _options.Topic;
 
-    /// <summary>Topic and number of partitions: what stands in them is not looked at.</summary>
+    /// <summary>The topic: what stands in it is not looked at.</summary>
     public string Identity => IdentityOf(_options.Topic);
 
     /// <summary>What the records of a topic are to a run: another topic is another run's. How many partitions it has may change.</summary>
@@ -210,7 +210,7 @@ public sealed class KafkaSource : IRecordSource
 
     private IConsumer<byte[]?, byte[]?> Build()
     {
-        try
+        return _client.Build(() =>
         {
             var config = new ConsumerConfig(_client.Client($"massdpo-{_options.Group}"));
             // The client's 45 s would be how long the records of a process that was killed wait for another.
@@ -226,13 +226,9 @@ public sealed class KafkaSource : IRecordSource
                 .SetErrorHandler((_, error) => Hear(error))
                 .SetPartitionsAssignedHandler((_, partitions) => Gain(partitions))
                 .SetPartitionsRevokedHandler((_, partitions) => GiveAway(partitions))
-                .SetPartitionsLostHandler((_, partitions) => Drop(partitions))
+                .SetPartitionsLostHandler((_, partitions) => Forget(partitions))
                 .Build();
-        }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
-        {
-            throw new InvalidDataException($"kafka.client: {_client.Redact(e.Message)}", e);
-        }
+        });
     }
 
     private int FindTopic(IConsumer<byte[]?, byte[]?> consumer)
@@ -515,8 +511,6 @@ public sealed class KafkaSource : IRecordSource
                 Monitor.Wait(_gate);
         }
     }
-
-    private void Drop(List<TopicPartitionOffset> partitions) => Forget(partitions);
 
     // Whether somebody may hold records of them.
     private bool Forget(List<TopicPartitionOffset> partitions)

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using Google.Protobuf;
 using MassDpo.Kafka.Input.Wire;
+using MassDpo.Kafka.Records;
 
 namespace MassDpo.Kafka.Input;
 
@@ -23,13 +24,18 @@ public sealed class ProtobufRecordDecoder : IRecordDecoder
             if (record.HasChosen)
                 json.WriteString("chosen"u8, record.Chosen);
             // An empty list and none are the same in Protobuf; what is missing is told where records are validated.
-            Texts(json, "rejected", record.Rejected);
-            Texts(json, "candidates", record.Candidates);
+            if (record.Rejected.Count > 0)
+                RecordJson.Texts(json, "rejected", record.Rejected);
+            if (record.Candidates.Count > 0)
+                RecordJson.Texts(json, "candidates", record.Candidates);
             if (record.HasChosenIndex)
                 json.WriteNumber("chosen_index"u8, record.ChosenIndex);
-            Texts(json, "ranked", record.Ranked);
-            Numbers(json, "rewards", record.Rewards);
-            Numbers(json, "reference_logps", record.ReferenceLogps);
+            if (record.Ranked.Count > 0)
+                RecordJson.Texts(json, "ranked", record.Ranked);
+            if (record.Rewards.Count > 0)
+                RecordJson.Numbers(json, "rewards", record.Rewards);
+            if (record.ReferenceLogps.Count > 0)
+                RecordJson.Numbers(json, "reference_logps", record.ReferenceLogps);
             WriteMeta(json, record);
             json.WriteEndObject();
         }
@@ -57,10 +63,7 @@ public sealed class ProtobufRecordDecoder : IRecordDecoder
                 break;
             case PreferenceRecord.PromptOneofCase.History:
                 json.WriteStartObject("prompt"u8);
-                json.WriteStartArray("history"u8);
-                foreach (var item in record.History.Items)
-                    json.WriteStringValue(item);
-                json.WriteEndArray();
+                RecordJson.Texts(json, "history", record.History.Items);
                 json.WriteEndObject();
                 break;
         }
@@ -79,30 +82,5 @@ public sealed class ProtobufRecordDecoder : IRecordDecoder
         {
             throw new InvalidDataException($"its meta_json is not JSON: {e.Message}", e);
         }
-    }
-
-    private static void Texts(Utf8JsonWriter json, string name, IReadOnlyCollection<string> texts)
-    {
-        if (texts.Count == 0)
-            return;
-        json.WriteStartArray(name);
-        foreach (var text in texts)
-            json.WriteStringValue(text);
-        json.WriteEndArray();
-    }
-
-    private static void Numbers(Utf8JsonWriter json, string name, IReadOnlyCollection<double> numbers)
-    {
-        if (numbers.Count == 0)
-            return;
-        json.WriteStartArray(name);
-        foreach (var number in numbers)
-        {
-            if (double.IsFinite(number))
-                json.WriteNumberValue(number);
-            else
-                json.WriteNullValue();
-        }
-        json.WriteEndArray();
     }
 }

@@ -9,19 +9,6 @@ internal static class Clients
     /// <summary>How long a cluster is waited for when a link begins.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <exception cref="InvalidDataException">librdkafka does not take a property of <c>kafka.client</c></exception>
-    public static T Build<T>(KafkaOptions options, Func<T> build)
-    {
-        try
-        {
-            return build();
-        }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
-        {
-            throw new InvalidDataException($"kafka.client: {options.Redact(e.Message)}", e);
-        }
-    }
-
     /// <summary>Partitions of a topic.</summary>
     /// <exception cref="LinkException">the cluster cannot be reached, or has no such topic</exception>
     public static int CountPartitions(KafkaOptions options, Handle client, string topic)

@@ -26,12 +26,15 @@ internal sealed class LinkProducer : IDisposable
             SocketNagleDisable = true,
             MessageMaxBytes = 16 << 20,
         };
-        _producer = Clients.Build(options.Kafka, () => new ProducerBuilder<byte[]?, byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, error) =>
+        _producer = options.Kafka.Build(() => new ProducerBuilder<byte[]?, byte[]>(config).SetLogHandler((_, _) => { }).SetErrorHandler((_, error) =>
         {
             if (error.IsFatal)
                 options.Failed(new LinkException($"what is sent to others is refused for good: {options.Kafka.Redact(error.Reason)}"));
         }).Build());
     }
+
+    /// <summary>Of the client, for those who ask the same cluster.</summary>
+    public Handle Handle => _producer.Handle;
 
     /// <summary>Hands a message over without waiting.</summary>
     /// <param name="place">partition, or <see cref="Partition.Any"/> for that of the key</param>

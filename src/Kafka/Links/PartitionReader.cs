@@ -34,7 +34,7 @@ internal sealed class PartitionReader : IDisposable
             SocketNagleDisable = true,
             FetchErrorBackoffMs = 100,
         };
-        var consumer = Clients.Build(options.Kafka, () => new ConsumerBuilder<Ignore, byte[]?>(config).SetLogHandler((_, _) => { }).Build());
+        var consumer = options.Kafka.Build(() => new ConsumerBuilder<Ignore, byte[]?>(config).SetLogHandler((_, _) => { }).Build());
         _thread = new Thread(() => Run(consumer, begin, handle)) { IsBackground = true, Name = name };
         _thread.Start();
     }

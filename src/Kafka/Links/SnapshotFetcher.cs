@@ -147,19 +147,15 @@ internal sealed class SnapshotFetcher : IDisposable
 
     private void Load(IConsumer<Ignore, byte[]?> consumer, SnapshotManifest manifest)
     {
-        ISnapshotTensors? tensors = null;
         _loading = (manifest.Epoch, manifest.Version);
         try
         {
             var reference = manifest.Reference is { } blob ? ReferenceOf(consumer, blob) : null;
-            tensors = Read(consumer, manifest.Policy);
-            _received.Publish(new PolicySnapshot(manifest.Epoch, manifest.Version, tensors, reference, manifest.Policy.Hash));
-            tensors = null;
+            _received.Publish(new PolicySnapshot(manifest.Epoch, manifest.Version, Read(consumer, manifest.Policy), reference, manifest.Policy.Hash));
             _loaded = (manifest.Epoch, manifest.Version);
         }
         catch (InvalidDataException e)
         {
-            tensors?.Dispose();
             _options.Note($"the snapshot of epoch {manifest.Epoch}, version {manifest.Version} was left out: {e.Message}");
         }
     }
@@ -261,6 +257,6 @@ internal sealed class SnapshotFetcher : IDisposable
             SocketNagleDisable = true,
             FetchErrorBackoffMs = 100,
         };
-        return Clients.Build(_options.Kafka, () => new ConsumerBuilder<Ignore, byte[]?>(config).SetLogHandler((_, _) => { }).Build());
+        return _options.Kafka.Build(() => new ConsumerBuilder<Ignore, byte[]?>(config).SetLogHandler((_, _) => { }).Build());
     }
 }

@@ -96,7 +96,7 @@ internal sealed class SnapshotSender : IDisposable
     private void Send(PolicySnapshot snapshot, CancellationToken cancellation)
     {
         using var lease = snapshot.TryAcquire()!;
-        _partitions ??= KafkaSnapshotsLink.ChunkPartitions(CountPartitions());
+        _partitions ??= KafkaSnapshotsLink.ChunkPartitions(Clients.CountPartitions(_options.Kafka, _producer.Handle, _topic));
         if (lease.Reference is { } reference && (_reference?.Hash != reference.Hash || _referenceEpoch != lease.Epoch))
             (_reference, _referenceEpoch) = (SendBlob(reference.Tensors, () => reference.Hash, cancellation), lease.Epoch);
         var policy = SendBlob(lease.Tensors, () => lease.Hash, cancellation);
@@ -126,11 +126,5 @@ internal sealed class SnapshotSender : IDisposable
         _producer.SendAsync(new TopicPartition(_topic, partition), null, chunk, headers: null,
             place => sent.SetResult(new SnapshotChunk(place.Partition.Value, place.Offset.Value, chunk.Length, digest)), cancellation).AsTask().GetAwaiter().GetResult();
         return sent.Task;
-    }
-
-    private int CountPartitions()
-    {
-        using var client = Clients.Build(_options.Kafka, () => new AdminClientBuilder(new AdminClientConfig(_options.Kafka.Client("massdpo-snapshots"))).SetLogHandler((_, _) => { }).Build());
-        return Clients.CountPartitions(_options.Kafka, client.Handle, _topic);
     }
 }

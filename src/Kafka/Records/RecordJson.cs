@@ -41,8 +41,10 @@ public static class RecordJson
                 json.WriteString("chosen"u8, candidates[0]);
                 Texts(json, "rejected", candidates.Skip(1));
             }
-            Numbers(json, "rewards", record.Rewards);
-            Numbers(json, "reference_logps", record.ReferenceLogps);
+            if (record.Rewards is { } rewards)
+                Numbers(json, "rewards", rewards);
+            if (record.ReferenceLogps is { } logps)
+                Numbers(json, "reference_logps", logps);
             if (record.Meta is { } meta)
             {
                 json.WritePropertyName("meta"u8);
@@ -62,7 +64,7 @@ public static class RecordJson
             field.WriteTo(json);
     }
 
-    private static void Texts(Utf8JsonWriter json, string name, IEnumerable<string> texts)
+    internal static void Texts(Utf8JsonWriter json, string name, IEnumerable<string> texts)
     {
         json.WriteStartArray(name);
         foreach (var text in texts)
@@ -70,10 +72,8 @@ public static class RecordJson
         json.WriteEndArray();
     }
 
-    private static void Numbers(Utf8JsonWriter json, string name, IReadOnlyList<double>? numbers)
+    internal static void Numbers(Utf8JsonWriter json, string name, IEnumerable<double> numbers)
     {
-        if (numbers is null)
-            return;
         json.WriteStartArray(name);
         foreach (var number in numbers)
         {

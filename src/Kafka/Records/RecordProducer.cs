@@ -31,21 +31,14 @@ public sealed class RecordProducer : IDisposable
         if (maxMessageBytes is { } most)
             config.MessageMaxBytes = most;
         (_options, _topic) = (options, topic);
-        try
-        {
-            _producer = new ProducerBuilder<byte[]?, byte[]>(config)
-                .SetErrorHandler((_, error) =>
-                {
-                    if (error.IsFatal)
-                        Fail(new ProduceException($"producing to '{topic}' failed: {options.Redact(error.Reason)}"));
-                })
-                .SetLogHandler((_, _) => { })
-                .Build();
-        }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
-        {
-            throw new InvalidDataException($"kafka.client: {options.Redact(e.Message)}", e);
-        }
+        _producer = options.Build(() => new ProducerBuilder<byte[]?, byte[]>(config)
+            .SetErrorHandler((_, error) =>
+            {
+                if (error.IsFatal)
+                    Fail(new ProduceException($"producing to '{topic}' failed: {options.Redact(error.Reason)}"));
+            })
+            .SetLogHandler((_, _) => { })
+            .Build());
     }
 
     /// <summary>Values that the cluster has.</summary>

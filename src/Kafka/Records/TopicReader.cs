@@ -85,10 +85,9 @@ public static class TopicReader
     internal static IConsumer<byte[]?, byte[]?> Connect(KafkaOptions options, string topic, out TopicMetadata metadata)
     {
         var config = new ConsumerConfig(options.Client("massdpo-tail")) { GroupId = "massdpo-tail", EnableAutoCommit = false, EnablePartitionEof = true, AutoOffsetReset = AutoOffsetReset.Error };
-        IConsumer<byte[]?, byte[]?>? consumer = null;
+        var consumer = options.Build(() => new ConsumerBuilder<byte[]?, byte[]?>(config).SetLogHandler((_, _) => { }).Build());
         try
         {
-            consumer = new ConsumerBuilder<byte[]?, byte[]?>(config).SetLogHandler((_, _) => { }).Build();
             using var admin = new DependentAdminClientBuilder(consumer.Handle).Build();
             metadata = admin.GetMetadata(topic, Patience).Topics.Single();
             if (metadata.Error.IsError || metadata.Partitions.Count == 0)
@@ -97,17 +96,12 @@ public static class TopicReader
         }
         catch (KafkaException e)
         {
-            consumer?.Dispose();
+            consumer.Dispose();
             throw new IOException($"{options.Bootstrap} cannot be asked for topic '{topic}': {options.Redact(e.Error.Reason)}", e);
-        }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
-        {
-            consumer?.Dispose();
-            throw new InvalidDataException($"kafka.client: {options.Redact(e.Message)}", e);
         }
         catch
         {
-            consumer?.Dispose();
+            consumer.Dispose();
             throw;
         }
     }

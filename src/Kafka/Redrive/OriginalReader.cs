@@ -36,7 +36,7 @@ internal sealed class OriginalReader : IDisposable
             var result = _consumer.Consume(Patience) ?? throw new IOException($"{place} cannot be read: nothing came within {Patience.TotalSeconds} s");
             return result.IsPartitionEOF || result.Offset != place.Offset
                 ? null
-                : new TopicMessage(result.Partition, result.Offset, result.Message.Key, result.Message.Value, result.Message.Headers, result.Message.Timestamp.UtcDateTime);
+                : TopicMessage.Of(result);
         }
         catch (ConsumeException e) when (Gone.Contains(e.Error.Code))
         {

@@ -25,14 +25,7 @@ public sealed class ClusterTopicAdmin : ITopicAdmin
     public ClusterTopicAdmin(KafkaOptions options)
     {
         _options = options;
-        try
-        {
-            _client = new AdminClientBuilder(new AdminClientConfig(options.Client("massdpo-topics"))).SetLogHandler((_, _) => { }).Build();
-        }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
-        {
-            throw new InvalidDataException($"kafka.client: {options.Redact(e.Message)}", e);
-        }
+        _client = options.Build(() => new AdminClientBuilder(new AdminClientConfig(options.Client("massdpo-topics"))).SetLogHandler((_, _) => { }).Build());
     }
 
     public async Task<ClusterTopics> DescribeAsync(IReadOnlyCollection<string> names, CancellationToken cancellation)

@@ -69,6 +69,8 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
         intake.Offered = Math.Max(intake.Offered, request.Offered);
         intake.Share = request.Share;
         intake.Ended |= request.Ended;
+        if (!intake.Ended)
+            return;
         _allEnded = _intakes.Values.Where(one => one.Ended).SelectMany(one => one.Share.Sources).Distinct(StringComparer.Ordinal).Count()
             >= _intakes.Values.Max(one => one.Share.Total);
     }

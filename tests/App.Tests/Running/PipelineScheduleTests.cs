@@ -48,7 +48,9 @@ public sealed class PipelineScheduleTests(SimulatedStream stream) : IClassFixtur
         using (var links = PipelineLinks.Local())
         {
             await using var host = new LocalHost(TimeProvider.System, NullLogger.Instance);
-            await new Pipeline(host, links, stream.Policy, source, directory, options, continueWithChanges: false, _ => { }, _ => { }).EndAsync();
+            var learner = new LearnerRole(host, links, stream.Policy, source.Identity, directory, options, new LearnerSeams(_ => { }, _ => { }));
+            SelectorRole.Spawn(host, links, stream.Policy, source, options);
+            await learner.EndAsync();
         }
         RunTrace.Of(directory.Root).AssertSame(Undisturbed.Of(stream));
     }

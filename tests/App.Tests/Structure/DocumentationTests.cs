@@ -14,7 +14,7 @@ namespace MassDpo.App.Tests.Structure;
 
 public sealed class DocumentationTests
 {
-    private static readonly Type[] OneOfEach = [typeof(ActorHost), typeof(PolicyDirectory), typeof(IngestActor), typeof(SelectorActor), typeof(LearnerActor), typeof(Replayer), typeof(KafkaTopics), typeof(Pipeline)];
+    private static readonly Type[] OneOfEach = [typeof(ActorHost), typeof(PolicyDirectory), typeof(IngestActor), typeof(SelectorActor), typeof(LearnerActor), typeof(Replayer), typeof(KafkaTopics), typeof(RunJob)];
 
     public static TheoryData<string> Assemblies => [.. OneOfEach.Select(type => type.Assembly.GetName().Name!)];
 

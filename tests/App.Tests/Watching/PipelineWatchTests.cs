@@ -89,8 +89,9 @@ public sealed class PipelineWatchTests(SimulatedStream stream) : IClassFixture<S
         using var directory = RunDirectory.Open(stream.NewOutput(), PhysicalFiles.Instance);
         using var links = PipelineLinks.Local();
         var source = new TracedSource(stream.Open(options));
-        var pipeline = new Pipeline(host, links, stream.Policy, source, directory, options, continueWithChanges: false, _ => { }, _ => { });
-        host.RunUntil(() => pipeline.HasEnded);
+        var learner = new LearnerRole(host, links, stream.Policy, source.Identity, directory, options, new LearnerSeams(_ => { }, _ => { }));
+        SelectorRole.Spawn(host, links, stream.Policy, source, options);
+        host.RunUntil(() => learner.HasEnded);
         host.Stop();
         directory.Dispose();
 
