@@ -29,7 +29,8 @@ internal static class SnapshotReceiver
     public static async Task RunAsync(string bootstrap)
     {
         using var signal = new SemaphoreSlim(0);
-        using var link = new KafkaSnapshotsLink(SnapshotTime.Link(bootstrap), SnapshotTime.Topic, new TimedFormat(new PolicySnapshotFormat(SnapshotTime.Config)));
+        using var found = SnapshotTime.Found();
+        using var link = new KafkaSnapshotsLink(SnapshotTime.Link(bootstrap), SnapshotTime.Topic, new TimedFormat(new PolicySnapshotFormat(found)));
         using var subscription = link.Subscribe(() => signal.Release());
         // Console.In would block.
         using var input = new StreamReader(Console.OpenStandardInput());

@@ -24,13 +24,16 @@ internal static class SnapshotTime
     /// <summary>Of a policy of 10 MB.</summary>
     public static PolicyConfig Config { get; } = MadePolicy.Config(vocabulary: 38_400, hidden: 64, positions: 16);
 
+    /// <summary>The policy as everybody finds it.</summary>
+    public static PolicyWeights Found() => MadePolicy.Weights(Config);
+
     public static KafkaLinkOptions Link(string bootstrap) => new(new KafkaOptions(bootstrap, [KeyValuePair.Create("fetch.wait.max.ms", "10")]), "bench",
         e => Console.Error.WriteLine($"failed: {e.Message}"), text => Console.Error.WriteLine($"note: {text}"));
 
     /// <summary>Measures; gives whether the goal is reached.</summary>
     public static async Task<bool> RunAsync(int snapshots)
     {
-        using var weights = MadePolicy.Weights(Config);
+        using var weights = Found();
         Console.WriteLine(Machine.Describe());
         Console.WriteLine(Invariant($"Snapshots of {weights.Bytes / 1e6:F2} MB over {Partitions} partitions, `fetch.wait.max.ms=10`, from Publish until the last receiver can use it, hash checked; goal: p95 of {Goal} ms with 4."));
         Console.WriteLine();
@@ -62,7 +65,7 @@ internal static class SnapshotTime
     {
         using var broker = new MockBroker();
         broker.CreateTopic(Topic, Partitions);
-        using var link = new KafkaSnapshotsLink(Link(broker.Bootstrap), Topic, new TimedFormat(new PolicySnapshotFormat(Config)));
+        using var link = new KafkaSnapshotsLink(Link(broker.Bootstrap), Topic, new TimedFormat(new PolicySnapshotFormat(weights)));
         var children = Enumerable.Range(1, receivers).Select(number => Child.Self($"receiver {number}", "receive", broker.Bootstrap)).ToList();
         try
         {

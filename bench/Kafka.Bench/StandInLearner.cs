@@ -51,7 +51,7 @@ internal sealed class StandInLearner : IDisposable
         (_weights, _slots, _identity, _processes) = (weights, slots, identity, processes);
         var own = link with { Failed = e => _inbox.Writer.TryComplete(e) };
         _control = new KafkaControlLink(own, "massdpo.control");
-        _snapshots = new KafkaSnapshotsLink(own, "massdpo.snapshots", new PolicySnapshotFormat(weights.Config));
+        _snapshots = new KafkaSnapshotsLink(own, "massdpo.snapshots", new PolicySnapshotFormat(weights));
         _selections = new KafkaSelectionsLink(own, "massdpo.selections");
     }
 

@@ -10,6 +10,8 @@ namespace MassDpo.Policy;
 /// </summary>
 public sealed record PolicyConfig
 {
+    /// <summary>Whose conventions hold where config.json is silent, and which parameters a layer has.</summary>
+    public PolicyFamily Family { get; init; }
     /// <summary>d: width of the hidden states.</summary>
     public required int HiddenSize { get; init; }
     public required int IntermediateSize { get; init; }
@@ -25,16 +27,29 @@ public sealed record PolicyConfig
     public double RmsNormEpsilon { get; init; } = 1e-6;
     public double RopeTheta { get; init; } = 10000;
     public Llama3RopeScaling? RopeScaling { get; init; }
+    /// <summary>Positions that one sees, itself and those before it; null: all.</summary>
+    public int? Window { get; init; }
+    /// <summary>The layer from which on <see cref="Window"/> holds.</summary>
+    public int FirstWindowedLayer { get; init; }
     /// <summary>Whether the output matrix is the embedding.</summary>
     public bool TiedEmbeddings { get; init; }
     public int? BosTokenId { get; init; }
     public int? EosTokenId { get; init; }
 
+    /// <summary>Whether queries, keys and values have a bias: those of Qwen 2.</summary>
+    public bool HasQkvBias => Family == PolicyFamily.Qwen2;
+
+    /// <summary>Whether queries and keys are normed head by head before they are turned: those of Qwen 3.</summary>
+    public bool HasQueryKeyNorm => Family == PolicyFamily.Qwen3;
+
+    /// <summary>How far back positions see in a layer; null: to the beginning.</summary>
+    public int? WindowOf(int layer) => layer >= FirstWindowedLayer ? Window : null;
+
     // Fields that other members of the family have and that this build would get wrong by ignoring them, with the value that means "off".
     private static readonly (string Name, Func<JsonElement, bool> IsOff)[] MustBeOff =
     [
         ("attention_bias", IsFalse), ("mlp_bias", IsFalse), ("attention_dropout", IsZero), ("quantization_config", IsNull),
-        ("sliding_window", IsNull), ("use_sliding_window", IsFalse), ("num_experts", IsZero), ("num_local_experts", IsZero),
+        ("num_experts", IsZero), ("num_local_experts", IsZero),
         ("attn_logit_softcapping", IsNull), ("final_logit_softcapping", IsNull), ("logit_scale", IsNull), ("no_rope_layers", IsNull),
         ("embedding_multiplier", IsOne), ("residual_multiplier", IsOne), ("logits_scaling", IsOne), ("attention_multiplier", IsNull),
         ("partial_rotary_factor", IsOne), ("rope_interleaved", IsFalse), ("pretraining_tp", IsOne), ("use_qk_norm", IsFalse),
@@ -68,8 +83,8 @@ public sealed record PolicyConfig
         if (json.ValueKind != JsonValueKind.Object)
             throw new PolicyFormatException($"{file}: expected a JSON object");
         var type = Text(json, "model_type", file);
-        if (type != "llama")
-            throw new PolicyFormatException($"{file}: model_type '{type}' is not supported; supported is 'llama'");
+        if (!FamilyDefaults.ByType.TryGetValue(type, out var family))
+            throw new PolicyFormatException($"{file}: model_type '{type}' is not supported; supported are {string.Join(", ", FamilyDefaults.ByType.Keys.Select(name => $"'{name}'"))}");
         if (Text(json, "hidden_act", file) is var activation and not "silu")
             throw new PolicyFormatException($"{file}: hidden_act '{activation}' is not supported; supported is 'silu'");
         foreach (var (name, isOff) in MustBeOff)
@@ -77,24 +92,30 @@ public sealed record PolicyConfig
                 throw new PolicyFormatException($"{file}: {name} = {value.GetRawText()} is not supported: it would change the mathematics");
         var heads = Integer(json, "num_attention_heads", file);
         var hidden = Integer(json, "hidden_size", file);
-        var headSize = OptionalInteger(json, "head_dim", file);
+        var headSize = OptionalInteger(json, "head_dim", file) ?? family.HeadSize;
         if (headSize is null && hidden % heads != 0)
             throw new PolicyFormatException(
                 $"{file}: hidden_size {hidden} is not a multiple of num_attention_heads {heads}, and head_dim is not given");
         var (theta, scaling) = Rope(json, file);
+        var layers = Integer(json, "num_hidden_layers", file);
+        var positions = OptionalInteger(json, "max_position_embeddings", file) ?? family.MaxPositions;
+        var (window, firstWindowed) = AttentionWindow.Read(json, family, layers, positions, file);
         var config = new PolicyConfig
         {
+            Family = family.Family,
             HiddenSize = hidden,
             IntermediateSize = Integer(json, "intermediate_size", file),
-            Layers = Integer(json, "num_hidden_layers", file),
+            Layers = layers,
             Heads = heads,
-            KeyValueHeads = OptionalInteger(json, "num_key_value_heads", file) ?? heads,
+            KeyValueHeads = OptionalInteger(json, "num_key_value_heads", file) ?? family.KeyValueHeads ?? heads,
             HeadSize = headSize ?? hidden / heads,
             VocabularySize = Integer(json, "vocab_size", file),
-            MaxPositions = OptionalInteger(json, "max_position_embeddings", file) ?? 2048,
+            MaxPositions = positions,
             RmsNormEpsilon = Number(json, "rms_norm_eps", file) ?? 1e-6,
             RopeTheta = theta,
             RopeScaling = scaling,
+            Window = window,
+            FirstWindowedLayer = firstWindowed,
             TiedEmbeddings = Switch(json, "tie_word_embeddings", file),
             BosTokenId = TokenId(json, "bos_token_id", file),
             EosTokenId = TokenId(json, "eos_token_id", file),
@@ -130,9 +151,9 @@ public sealed record PolicyConfig
                 target["original_max_position_embeddings"] = llama3.OriginalMaxPositions;
             }
         }
-        return new JsonObject
+        var json = new JsonObject
         {
-            ["architectures"] = new JsonArray("LlamaForCausalLM"),
+            ["architectures"] = new JsonArray($"{Family}ForCausalLM"),
             ["attention_bias"] = false,
             ["attention_dropout"] = 0.0,
             ["bos_token_id"] = BosTokenId,
@@ -145,7 +166,7 @@ public sealed record PolicyConfig
             ["intermediate_size"] = IntermediateSize,
             ["max_position_embeddings"] = MaxPositions,
             ["mlp_bias"] = false,
-            ["model_type"] = "llama",
+            ["model_type"] = FamilyDefaults.ByType.Single(type => type.Value.Family == Family).Key,
             ["num_attention_heads"] = Heads,
             ["num_hidden_layers"] = Layers,
             ["num_key_value_heads"] = KeyValueHeads,
@@ -159,6 +180,8 @@ public sealed record PolicyConfig
             ["use_cache"] = true,
             ["vocab_size"] = VocabularySize,
         };
+        AttentionWindow.Write(this, json);
+        return json;
     }
 
     private static (double Theta, Llama3RopeScaling? Scaling) Rope(JsonElement json, string file)
@@ -191,7 +214,7 @@ public sealed record PolicyConfig
             : value.ValueKind == JsonValueKind.Object ? value
             : throw new PolicyFormatException($"{file}: {name} = {value.GetRawText()} is no object");
 
-    private static bool Switch(JsonElement json, string name, string file) =>
+    internal static bool Switch(JsonElement json, string name, string file) =>
         json.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
         && (value.ValueKind is JsonValueKind.True or JsonValueKind.False
             ? value.GetBoolean()
@@ -205,7 +228,7 @@ public sealed record PolicyConfig
     private static int Integer(JsonElement json, string name, string file) =>
         OptionalInteger(json, name, file) ?? throw new PolicyFormatException($"{file}: {name} is missing");
 
-    private static int? OptionalInteger(JsonElement json, string name, string file)
+    internal static int? OptionalInteger(JsonElement json, string name, string file)
     {
         if (!json.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
             return null;

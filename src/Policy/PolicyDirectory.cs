@@ -6,7 +6,6 @@ using MassDpo.Policy.Safetensors;
 using MassDpo.Policy.Tokenizers;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Files;
-using static TorchSharp.torch;
 
 namespace MassDpo.Policy;
 
@@ -47,13 +46,11 @@ public static class PolicyDirectory
     /// <exception cref="PolicyFormatException">weights are missing, malformed, or not those of <paramref name="config"/></exception>
     public static PolicyWeights LoadWeights(string directory, PolicyConfig config)
     {
-        var whole = Path.Combine(directory, Weights);
-        if (File.Exists(whole))
-            return PolicyWeights.From(config, SafetensorsFile.Read(whole), whole);
-        var index = Path.Combine(directory, Index);
-        if (!File.Exists(index))
+        var (whole, index) = (Path.Combine(directory, Weights), Path.Combine(directory, Index));
+        if (!File.Exists(whole) && !File.Exists(index))
             throw new PolicyFormatException($"{directory} has neither {Weights} nor {Index}; other forms of weights (pickle) are never read");
-        return PolicyWeights.From(config, ReadShards(directory, index), index);
+        using var tensors = File.Exists(whole) ? MappedTensors.Open(whole) : MappedTensors.OpenShards(index);
+        return PolicyWeights.Load(config, tensors);
     }
 
     /// <summary>What a policy is, by content: its weights, and the two files that say what they mean.</summary>
@@ -139,60 +136,5 @@ public static class PolicyDirectory
         using var stream = files.Create(path);
         write(stream);
         files.Sync(stream);
-    }
-
-    private static Dictionary<string, Tensor> ReadShards(string directory, string index)
-    {
-        var shardOf = ReadIndex(index);
-        var tensors = new Dictionary<string, Tensor>(StringComparer.Ordinal);
-        try
-        {
-            foreach (var shard in shardOf.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
-            {
-                if (shard.Length == 0 || Path.GetFileName(shard) != shard)
-                    throw new PolicyFormatException($"{index}: shard '{shard}' is not a plain file name");
-                var path = Path.Combine(directory, shard);
-                if (!File.Exists(path))
-                    throw new PolicyFormatException($"{index} names {shard}, which does not exist");
-                var held = SafetensorsFile.Read(path);
-                if (held.Keys.FirstOrDefault(name => shardOf.GetValueOrDefault(name) != shard) is { } foreign)
-                {
-                    Free(held);
-                    throw new PolicyFormatException($"{path} holds tensor '{foreign}', which {Path.GetFileName(index)} does not place there");
-                }
-                foreach (var (name, tensor) in held)
-                    tensors[name] = tensor;
-            }
-            if (shardOf.Keys.FirstOrDefault(name => !tensors.ContainsKey(name)) is { } lacking)
-                throw new PolicyFormatException($"{index} places tensor '{lacking}' in {shardOf[lacking]}, which lacks it");
-            return tensors;
-        }
-        catch
-        {
-            Free(tensors);
-            throw;
-        }
-
-        static void Free(Dictionary<string, Tensor> tensors)
-        {
-            foreach (var tensor in tensors.Values)
-                tensor.Dispose();
-        }
-    }
-
-    // Which shard holds which tensor.
-    private static Dictionary<string, string> ReadIndex(string file)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(file), new JsonDocumentOptions { AllowDuplicateProperties = false });
-            return document.RootElement.GetProperty("weight_map").EnumerateObject().ToDictionary(place => place.Name, Shard, StringComparer.Ordinal);
-        }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
-        {
-            throw new PolicyFormatException($"{file}: malformed: {e.Message}", e);
-        }
-
-        string Shard(JsonProperty place) => place.Value.GetString() ?? throw new PolicyFormatException($"{file}: tensor '{place.Name}' has no shard");
     }
 }

@@ -49,15 +49,20 @@ public sealed class PolicyConfigTests
     [InlineData("llama-tied")]
     [InlineData("llama3-rope")]
     [InlineData("smollm-bf16")]
+    [InlineData("mistral-window")]
+    [InlineData("qwen2-bias")]
+    [InlineData("qwen3-qknorm")]
     public void Both_forms_of_a_config_load_to_the_same_numbers(string name)
     {
         var newer = PolicyConfig.Load(SharedData.PathOf($"fixtures/hf/{name}/config.json"));
         Assert.Equal(newer, PolicyConfig.Load(SharedData.PathOf($"fixtures/hf/{name}/config.v4.json")));
-        Assert.Equal(name != "llama3-rope", newer.TiedEmbeddings);
+        Assert.Equal(name is not ("llama3-rope" or "mistral-window"), newer.TiedEmbeddings);
+        Assert.Equal(name switch { "mistral-window" => PolicyFamily.Mistral, "qwen2-bias" => PolicyFamily.Qwen2, "qwen3-qknorm" => PolicyFamily.Qwen3, _ => PolicyFamily.Llama }, newer.Family);
+        Assert.Equal((name == "mistral-window" ? 12 : null, 0), (newer.Window, newer.FirstWindowedLayer));
         Assert.Equal((64, 160, 3, 8, 2), (newer.HiddenSize, newer.IntermediateSize, newer.Layers, newer.Heads, newer.KeyValueHeads));
-        Assert.Equal((8, 1088, 256, 1e-6), (newer.HeadSize, newer.VocabularySize, newer.MaxPositions, newer.RmsNormEpsilon));
+        Assert.Equal((name == "qwen3-qknorm" ? 16 : 8, 1088, 256, 1e-6), (newer.HeadSize, newer.VocabularySize, newer.MaxPositions, newer.RmsNormEpsilon));
         Assert.Equal((1, 2), (newer.BosTokenId, newer.EosTokenId));
-        Assert.Equal(name switch { "llama-tied" => 10_000, "llama3-rope" => 500_000, _ => 100_000 }, newer.RopeTheta);
+        Assert.Equal(name switch { "llama3-rope" => 500_000, "smollm-bf16" => 100_000, _ => 10_000 }, newer.RopeTheta);
         Assert.Equal(name == "llama3-rope" ? new Llama3RopeScaling(8, 1, 4, 64) : null, newer.RopeScaling);
     }
 
@@ -86,17 +91,59 @@ public sealed class PolicyConfigTests
         Assert.All(files, file => Assert.Throws<PolicyFormatException>(() => PolicyConfig.Load(file)));
     }
 
-    [SharedDataTheory("fixtures/hf")]
-    [InlineData("mistral-window", "mistral")]
-    [InlineData("qwen2-bias", "qwen2")]
-    [InlineData("qwen3-qknorm", "qwen3")]
-    public void Another_member_of_the_family_is_refused_by_its_name(string name, string type)
+    /// <summary>A family, fields beside the least, and what window they give from which layer on, or what the refusal names.</summary>
+    public static TheoryData<string, string, string> Windows => new()
     {
-        foreach (var form in new[] { "config.json", "config.v4.json" })
+        { "mistral", """ "sliding_window":4096""", "none" },
+        { "mistral", """ "sliding_window":null""", "none" },
+        { "mistral", """ "sliding_window":12""", "12 from 0" },
+        { "mistral", """ "sliding_window":12,"layer_types":["full_attention","sliding_attention","sliding_attention"]""", "12 from 1" },
+        { "mistral", """ "sliding_window":0""", "sliding_window = 0" },
+        { "mistral", """ "use_sliding_window":true""", "use_sliding_window = true" },
+        { "qwen2", """ "sliding_window":131072,"use_sliding_window":false,"max_window_layers":28""", "none" },
+        { "qwen2", """ "sliding_window":16,"use_sliding_window":false,"max_window_layers":1""", "none" },
+        { "qwen2", """ "sliding_window":16,"use_sliding_window":true,"max_window_layers":1""", "16 from 1" },
+        { "qwen2", """ "sliding_window":16,"use_sliding_window":true,"max_window_layers":0""", "16 from 0" },
+        { "qwen2", """ "sliding_window":16,"use_sliding_window":true""", "none" },
+        { "qwen2", """ "sliding_window":16,"use_sliding_window":true,"max_window_layers":-1""", "max_window_layers = -1" },
+        { "qwen3", """ "sliding_window":16,"use_sliding_window":true,"layer_types":["full_attention","full_attention","sliding_attention"]""", "16 from 2" },
+        { "qwen3", """ "sliding_window":16,"use_sliding_window":true,"layer_types":["sliding_attention","full_attention","sliding_attention"]""", "goes back to full_attention in layer 1" },
+        { "qwen3", """ "sliding_window":16,"use_sliding_window":true,"layer_types":["full_attention"]""", "one type for each of 3 layers" },
+        { "qwen3", """ "layer_types":["full_attention","full_attention","linear_attention"]""", "'linear_attention'" },
+        { "qwen3", """ "layer_types":["full_attention","full_attention","sliding_attention"]""", "no sliding_window is in use" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Windows))]
+    public void A_window_is_read_as_its_family_means_it(string type, string fields, string expected)
+    {
+        var json = Least();
+        json["model_type"] = type;
+        json["max_position_embeddings"] = 2048;
+        json["num_key_value_heads"] = 8;
+        json["head_dim"] = 8;
+        var text = json.ToJsonString()[..^1] + (fields.Length > 0 ? "," + fields : "") + "}";
+        if (expected == "none")
+            Assert.Equal((null, 0), Read(text));
+        else if (expected.Contains(" from "))
+            Assert.Equal(expected, Read(text) is var (window, first) ? $"{window} from {first}" : "");
+        else
+            Assert.Contains(expected, Refusal(text));
+
+        static (int?, int) Read(string text)
         {
-            var file = SharedData.PathOf($"fixtures/hf/{name}/{form}");
-            Assert.Contains($"model_type '{type}'", Assert.Throws<PolicyFormatException>(() => PolicyConfig.Load(file)).Message);
+            var config = Load(JsonNode.Parse(text)!.AsObject());
+            return (config.Window, config.FirstWindowedLayer);
         }
+    }
+
+    [Fact]
+    public void Mistral_has_a_window_where_its_config_is_silent()
+    {
+        var json = Least();
+        json["model_type"] = "mistral";
+        var config = Load(json);
+        Assert.Equal((4096, 131072, 8), (config.Window, config.MaxPositions, config.KeyValueHeads));
     }
 
     [Fact]
@@ -257,16 +304,22 @@ public sealed class PolicyConfigTests
             var keyValueHeads = 1 + random.Below(4);
             var heads = keyValueHeads * (1 + random.Below(4));
             var vocabulary = 1 + random.Below(1_000_000);
+            var (layers, positions) = (1 + random.Below(100), 2 + random.Below(1 << 20));
+            var family = (PolicyFamily)random.Below(4);
+            var isWindowed = family != PolicyFamily.Llama && random.Below(2) == 0;
             var config = new PolicyConfig
             {
+                Family = family,
+                Window = isWindowed ? 1 + random.Below(positions - 1) : null,
+                FirstWindowedLayer = isWindowed && family != PolicyFamily.Mistral ? random.Below(layers) : 0,
                 HiddenSize = heads * 2 * (1 + random.Below(100)),
                 IntermediateSize = 1 + random.Below(10_000),
-                Layers = 1 + random.Below(100),
+                Layers = layers,
                 Heads = heads,
                 KeyValueHeads = keyValueHeads,
                 HeadSize = 2 * (1 + random.Below(100)),
                 VocabularySize = vocabulary,
-                MaxPositions = 1 + random.Below(1 << 20),
+                MaxPositions = positions,
                 RmsNormEpsilon = random.Unit() * 1e-5 + 1e-12,
                 RopeTheta = random.Unit() * 1e6 + 1,
                 RopeScaling = random.Below(2) == 0

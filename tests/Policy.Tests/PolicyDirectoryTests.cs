@@ -251,8 +251,8 @@ public sealed class PolicyDirectoryTests
         Assert.All(weights.Tensors.Values, tensor => Assert.Equal(ScalarType.Float32, tensor.dtype));
         Assert.Equal(original.FinalNorm.data<float>().ToArray(), weights.FinalNorm.data<float>().ToArray());
         Assert.Equal(original.Embedding.data<float>().ToArray(), weights.Embedding.data<float>().ToArray());
-        using var rounded = original.Layers[0].Query.to(ScalarType.BFloat16).to(ScalarType.Float32);
-        Assert.Equal(rounded.data<float>().ToArray(), weights.Layers[0].Query.data<float>().ToArray());
+        using var rounded = original.Layers[0].Query.Weight.to(ScalarType.BFloat16).to(ScalarType.Float32);
+        Assert.Equal(rounded.data<float>().ToArray(), weights.Layers[0].Query.Weight.data<float>().ToArray());
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using MassDpo.Policy.Model;
 using MassDpo.Policy.Tokenizers;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Numerics;
+using static TorchSharp.torch;
 
 namespace MassDpo.PolicyKit;
 
@@ -26,8 +27,20 @@ public static class MadePolicy
         EosTokenId = WordLevelTokenizer.EosId,
     };
 
-    /// <summary>Weights far enough from 0 that log-probabilities differ well.</summary>
-    public static PolicyWeights Weights(PolicyConfig config, long seed = 1) => PolicyWeights.Initialise(config, seed, embeddingDeviation: 0.5);
+    /// <summary>Weights far enough from 0 that log-probabilities differ well; biases, and norms of queries and keys, are such too where the family has them.</summary>
+    public static PolicyWeights Weights(PolicyConfig config, long seed = 1)
+    {
+        var weights = PolicyWeights.Initialise(config, seed, embeddingDeviation: 0.5);
+        var random = new StableRandom(seed, 0xB1A5);
+        using var _ = no_grad();
+        foreach (var (name, tensor) in weights.Tensors)
+            if (name.EndsWith(".bias", StringComparison.Ordinal) || name.Contains("_norm.", StringComparison.Ordinal))
+            {
+                using var scope = NewDisposeScope();
+                tensor.copy_(TorchSharp.torch.tensor([.. Enumerable.Range(0, (int)tensor.numel()).Select(_ => (float)(0.5 + random.Unit()))], dtype: ScalarType.Float32));
+            }
+        return weights;
+    }
 
     /// <summary>Items <c>i0</c>, <c>i1</c>, … that fill the vocabulary of a config.</summary>
     public static IReadOnlyList<string> Items(PolicyConfig config) => [.. Enumerable.Range(0, config.VocabularySize - 3).Select(i => "i" + i)];

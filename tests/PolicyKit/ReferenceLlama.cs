@@ -4,7 +4,7 @@ using MassDpo.Policy.Model;
 namespace MassDpo.PolicyKit;
 
 /// <summary>
-/// A Llama forward in plain loops and float64, one sequence at a time, written from the papers and not from the product: what the product's forward is held
+/// A forward of the Llama family in plain loops and float64, one sequence at a time, written from the papers and not from the product: what the product's forward is held
 /// against.
 /// </summary>
 public sealed class ReferenceLlama(PolicyWeights weights)
@@ -37,11 +37,18 @@ public sealed class ReferenceLlama(PolicyWeights weights)
         {
             double[] W(string part) => _tensors[$"model.layers.{layer}.{part}.weight"];
             var normed = x.Select(row => Norm(row, W("input_layernorm"))).ToArray();
-            var q = normed.Select((row, t) => Rotate(MatVec(W("self_attn.q_proj"), row), t)).ToArray();
-            var k = normed.Select((row, t) => Rotate(MatVec(W("self_attn.k_proj"), row), t)).ToArray();
-            var v = normed.Select(row => MatVec(W("self_attn.v_proj"), row)).ToArray();
+            double[] Projected(string part, double[] row) => _tensors.TryGetValue($"model.layers.{layer}.self_attn.{part}_proj.bias", out var bias)
+                ? Add(MatVec(W($"self_attn.{part}_proj"), row), bias)
+                : MatVec(W($"self_attn.{part}_proj"), row);
+            double[] HeadNormed(string part, double[] row) => _tensors.TryGetValue($"model.layers.{layer}.self_attn.{part}_norm.weight", out var weight)
+                ? [.. row.Chunk(_config.HeadSize).SelectMany(head => Norm(head, weight))]
+                : row;
+            var q = normed.Select((row, t) => Rotate(HeadNormed("q", Projected("q", row)), t)).ToArray();
+            var k = normed.Select((row, t) => Rotate(HeadNormed("k", Projected("k", row)), t)).ToArray();
+            var v = normed.Select(row => Projected("v", row)).ToArray();
+            var first = _config.Window is { } window && layer >= _config.FirstWindowedLayer ? window : int.MaxValue;
             for (var t = 0; t < x.Length; t++)
-                x[t] = Add(x[t], MatVec(W("self_attn.o_proj"), Attend(q[t], k, v, t)));
+                x[t] = Add(x[t], MatVec(W("self_attn.o_proj"), Attend(q[t], k, v, t, Math.Max(0, t - first + 1))));
             for (var t = 0; t < x.Length; t++)
             {
                 var h = Norm(x[t], W("post_attention_layernorm"));
@@ -52,7 +59,7 @@ public sealed class ReferenceLlama(PolicyWeights weights)
         return [.. x.Select(row => Norm(row, _tensors["model.norm.weight"]))];
     }
 
-    private double[] Attend(double[] q, double[][] k, double[][] v, int t)
+    private double[] Attend(double[] q, double[][] k, double[][] v, int t, int first)
     {
         var size = _config.HeadSize;
         var group = _config.Heads / _config.KeyValueHeads;
@@ -60,12 +67,12 @@ public sealed class ReferenceLlama(PolicyWeights weights)
         for (var head = 0; head < _config.Heads; head++)
         {
             var at = head / group * size;
-            var scores = Enumerable.Range(0, t + 1)
+            var scores = Enumerable.Range(first, t + 1 - first)
                 .Select(s => Enumerable.Range(0, size).Sum(i => q[head * size + i] * k[s][at + i]) / Math.Sqrt(size)).ToArray();
             var p = LogSoftmax(scores);
-            for (var s = 0; s <= t; s++)
+            for (var s = first; s <= t; s++)
                 for (var i = 0; i < size; i++)
-                    result[head * size + i] += Math.Exp(p[s]) * v[s][at + i];
+                    result[head * size + i] += Math.Exp(p[s - first]) * v[s][at + i];
         }
         return result;
     }

@@ -91,6 +91,6 @@ internal static class KafkaWiring
     {
         var link = new KafkaLinkOptions(options.Kafka, options.Source.Group, failed, note);
         return new PipelineLinks(new KafkaControlLink(link, options.Topics.Control.Name), new LocalPoolsLink(), new KafkaSelectionsLink(link, options.Topics.Selections.Name),
-            new KafkaSnapshotsLink(link, options.Topics.Snapshots.Name, new PolicySnapshotFormat(policy.Config)));
+            new KafkaSnapshotsLink(link, options.Topics.Snapshots.Name, new PolicySnapshotFormat(policy.Weights)));
     }
 }

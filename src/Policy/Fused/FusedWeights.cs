@@ -16,7 +16,8 @@ internal sealed unsafe class FusedWeights : SafeHandle
 
     /// <summary>Whether a policy can be packed: float32 in main memory, and a library to do it.</summary>
     public static bool CanPack(PolicyWeights weights) => FusedLibrary.IsAvailable
-        && weights.Tensors.Values.All(tensor => tensor.dtype == ScalarType.Float32 && tensor.device_type == DeviceType.CPU && tensor.is_contiguous());
+        && weights.Config.Window is null && weights.Layers.All(layer => layer.IsPlain)
+        && TensorsOf(weights).All(tensor => tensor.dtype == ScalarType.Float32 && tensor.device_type == DeviceType.CPU && tensor.is_contiguous());
 
     /// <summary>Packs the weights as they are now: a copy of every matrix.</summary>
     public static FusedWeights Pack(PolicyWeights weights)
@@ -44,10 +45,7 @@ internal sealed unsafe class FusedWeights : SafeHandle
     public static nint[] Addresses(PolicyWeights weights, Func<Tensor, Tensor> of)
     {
         using var _ = no_grad();
-        var tensors = new List<Tensor> { weights.Embedding, weights.FinalNorm, weights.Output };
-        foreach (var layer in weights.Layers)
-            tensors.AddRange([layer.AttentionNorm, layer.Query, layer.Key, layer.Value, layer.AttentionOutput, layer.MlpNorm, layer.Gate, layer.Up, layer.Down]);
-        return [.. tensors.Select(tensor => Address(of(tensor)))];
+        return [.. TensorsOf(weights).Select(tensor => Address(of(tensor)))];
     }
 
     /// <summary>Where a contiguous tensor's numbers begin; valid as long as the tensor.</summary>
@@ -59,6 +57,13 @@ internal sealed unsafe class FusedWeights : SafeHandle
         var first = tensor.detach().view(-1).narrow(0, 0, 1);
         return (nint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
     }
+
+    private static IEnumerable<Tensor> TensorsOf(PolicyWeights weights) =>
+        [weights.Embedding, weights.FinalNorm, weights.Output, .. weights.Layers.SelectMany(layer => new[]
+        {
+            layer.AttentionNorm, layer.Query.Weight, layer.Key.Weight, layer.Value.Weight, layer.AttentionOutput.Weight,
+            layer.MlpNorm, layer.Gate.Weight, layer.Up.Weight, layer.Down.Weight,
+        })];
 
     protected override bool ReleaseHandle()
     {

@@ -4,8 +4,8 @@ using static TorchSharp.torch.nn.functional;
 namespace MassDpo.Policy.Model;
 
 /// <summary>
-/// The forward of a Llama policy over packs: RMSNorm, rotary embeddings, grouped-query attention, SwiGLU. It holds no weights: any published
-/// copy can be run. Thread-safe.
+/// The forward of a policy of the Llama family over packs: RMSNorm, rotary embeddings, grouped-query attention, SwiGLU, and what Mistral and Qwen add to
+/// them. It holds no weights: any published copy can be run. Thread-safe.
 /// <para>Legend of shapes: N rows, L columns, R predicting places of a row, U of all rows, T response tokens, C candidates, d hidden size, H heads,
 /// G key/value heads, V vocabulary.</para>
 /// </summary>
@@ -30,26 +30,28 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
         long N = batch.Rows, L = batch.Length, d = config.HiddenSize;
         var (cos, sin) = Rotation(batch.Positions, N, L);
         var bias = batch.Bias_N1LL ?? Causal(L);
+        var windowed = config.Window is { } window && L > window ? Windowed(batch, bias, window) : bias;
         var x = Dropped(weights.Embedding.index_select(0, batch.Tokens), dropout);
         for (var layer = 0; layer < config.Layers; layer++)
         {
             var w = weights.Layers[layer];
             var normed = Norm(x, w.AttentionNorm);
-            var keys = Rotate(Heads(linear(normed, w.Key), N, L, config.KeyValueHeads), cos, sin);
-            var values = Heads(linear(normed, w.Value), N, L, config.KeyValueHeads);
+            var keys = Rotate(HeadNorm(Heads(w.Key.Of(normed), N, L, config.KeyValueHeads), w.KeyNorm), cos, sin);
+            var values = Heads(w.Value.Of(normed), N, L, config.KeyValueHeads);
+            var visible = config.WindowOf(layer) is null ? bias : windowed;
             var places = L;
             if (layer == config.Layers - 1)
             {
                 places = batch.PlacesPerRow;
                 x = x.index_select(0, batch.Places_NR);
                 normed = normed.index_select(0, batch.Places_NR);
-                (cos, sin, bias) = AtPlaces(batch, cos, sin, bias);
+                (cos, sin, visible) = AtPlaces(batch, cos, sin, visible);
             }
-            var queries = Rotate(Heads(linear(normed, w.Query), N, places, config.Heads), cos, sin);
-            var attended = Attend(queries, keys, values, bias).transpose(1, 2).reshape(N * places, config.Heads * config.HeadSize);
-            x = x + Dropped(linear(attended, w.AttentionOutput), dropout);
+            var queries = Rotate(HeadNorm(Heads(w.Query.Of(normed), N, places, config.Heads), w.QueryNorm), cos, sin);
+            var attended = Attend(queries, keys, values, visible).transpose(1, 2).reshape(N * places, config.Heads * config.HeadSize);
+            x = x + Dropped(w.AttentionOutput.Of(attended), dropout);
             normed = Norm(x, w.MlpNorm);
-            x = x + Dropped(linear(silu(linear(normed, w.Gate)) * linear(normed, w.Up), w.Down), dropout);
+            x = x + Dropped(w.Down.Of(silu(w.Gate.Of(normed)) * w.Up.Of(normed)), dropout);
         }
         if (batch.Real_U is not null)
             x = x.index_select(0, batch.Real_U);
@@ -82,6 +84,8 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
     public void Dispose() => _rotary.Dispose();
 
     private Tensor Norm(Tensor x, Tensor weight) => x * (x.square().mean([-1], keepdim: true) + config.RmsNormEpsilon).rsqrt() * weight;
+
+    private Tensor HeadNorm(Tensor heads, Tensor? weight) => weight is null ? heads : Norm(heads, weight);
 
     private static Tensor Dropped(Tensor x, double probability) => probability > 0 ? dropout(x, probability, training: true) : x;
 
@@ -126,6 +130,14 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
         var grouped = (queries_NHRs * scale).view(rows, config.KeyValueHeads, -1, places, size);
         var scores = matmul(grouped, keys_NGLs.unsqueeze(2).transpose(-1, -2)) + bias.unsqueeze(1);
         return softmax(scores, -1).matmul(values_NGLs.unsqueeze(2)).view(rows, config.Heads, places, size);
+    }
+
+    // What a window leaves of what is visible. It counts positions: a response stands right behind its prompt, wherever it is in the pack.
+    private static Tensor Windowed(PackedBatch batch, Tensor bias, int window)
+    {
+        var positions = batch.Positions?.view(batch.Rows, 1, batch.Length) ?? arange(batch.Length, dtype: ScalarType.Int64).view(1, 1, batch.Length);
+        var distance = positions.unsqueeze(-1) - positions.unsqueeze(-2);
+        return bias.masked_fill(distance.ge(window), float.NegativeInfinity);
     }
 
     private static Tensor Causal(long length) => full([length, length], float.NegativeInfinity).triu(1).view(1, 1, length, length);

@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using MassDpo.Policy.Fused;
-using MassDpo.Shared.Contracts;
+using MassDpo.Policy.Lora;
+using MassDpo.Policy.Safetensors;
 using MassDpo.Shared.Links;
 using MassDpo.Shared.Numerics;
 using static TorchSharp.torch;
@@ -8,28 +8,40 @@ using static TorchSharp.torch;
 namespace MassDpo.Policy.Model;
 
 /// <summary>
-/// The parameters of one Llama policy, in float32, under the names that Hugging Face gives them. It owns its tensors. One that is published as a snapshot
-/// is never changed.
+/// The parameters of one policy of the Llama family, in float32, under the names that Hugging Face gives them: all of them, or those of an adapter (LoRA,
+/// arXiv 2106.09685) on a base that others may stand on too. One that is published as a snapshot is never changed.
 /// </summary>
 public sealed class PolicyWeights : ISnapshotTensors
 {
-    private readonly SortedDictionary<string, Tensor> _tensors;
+    private readonly BaseTensors _base;
+    private readonly SortedDictionary<string, Tensor>? _adapter;
     private readonly Lock _packing = new();
     private volatile FusedWeights? _packed;
 
-    private PolicyWeights(PolicyConfig config, SortedDictionary<string, Tensor> tensors)
+    // An adapter that adds nothing is left off: the same numbers for less work.
+    private readonly bool _isOff;
+
+    private PolicyWeights(PolicyConfig config, BaseTensors whole, LoraOptions? lora = null, SortedDictionary<string, Tensor>? adapter = null, bool isOff = false)
     {
-        (Config, _tensors) = (config, tensors);
-        Embedding = tensors[Names.Embedding];
-        FinalNorm = tensors[Names.FinalNorm];
-        Output = config.TiedEmbeddings ? Embedding : tensors[Names.Output];
-        Layers = [.. Enumerable.Range(0, config.Layers).Select(layer => new LayerWeights(tensors, layer))];
+        (Config, _base, Lora, _adapter, _isOff) = (config, whole, lora, adapter, isOff);
+        var tensors = whole.ByName;
+        Embedding = tensors[WeightNames.Embedding];
+        FinalNorm = tensors[WeightNames.FinalNorm];
+        Output = config.TiedEmbeddings ? Embedding : tensors[WeightNames.Output];
+        Layers = [.. Enumerable.Range(0, config.Layers).Select(layer => new LayerWeights(tensors, layer, part => ProjectionOf(layer, part)))];
+    }
+
+    private PolicyWeights(PolicyConfig config, SortedDictionary<string, Tensor> tensors) : this(config, new BaseTensors(tensors))
+    {
     }
 
     public PolicyConfig Config { get; }
 
-    /// <summary>By name, in ordinal order.</summary>
-    public IReadOnlyDictionary<string, Tensor> Tensors => _tensors;
+    /// <summary>Of the adapter; null: all parameters are this one's own.</summary>
+    public LoraOptions? Lora { get; }
+
+    /// <summary>What is trained, published and saved, by name in ordinal order: the adapter's, or all.</summary>
+    public IReadOnlyDictionary<string, Tensor> Tensors => Own;
 
     /// <summary>[|V|, d]</summary>
     public Tensor Embedding { get; }
@@ -44,11 +56,16 @@ public sealed class PolicyWeights : ISnapshotTensors
 
     public Device Device => Embedding.device;
 
-    /// <summary>How many numbers the policy has.</summary>
-    public long Parameters => _tensors.Values.Sum(tensor => tensor.numel());
+    /// <summary>How many numbers the policy has, those of its base included.</summary>
+    public long Parameters => _base.ByName.Values.Concat(_adapter?.Values.AsEnumerable() ?? []).Sum(tensor => tensor.numel());
 
-    /// <summary>Bytes of all its tensors.</summary>
-    public long Bytes => _tensors.Values.Sum(tensor => tensor.numel() * tensor.ElementSize);
+    /// <summary>Bytes of <see cref="Tensors"/>.</summary>
+    public long Bytes => Own.Values.Sum(tensor => tensor.numel() * tensor.ElementSize);
+
+    /// <summary>The hash of all parameters without those of an adapter; computed once.</summary>
+    public string BaseHash => _base.Hash;
+
+    private SortedDictionary<string, Tensor> Own => _adapter ?? _base.ByName;
 
     /// <summary>The names and shapes that a policy of this architecture has.</summary>
     public static SortedDictionary<string, long[]> ShapesOf(PolicyConfig config)
@@ -56,49 +73,42 @@ public sealed class PolicyWeights : ISnapshotTensors
         long d = config.HiddenSize, q = (long)config.Heads * config.HeadSize, kv = (long)config.KeyValueHeads * config.HeadSize;
         var shapes = new SortedDictionary<string, long[]>(StringComparer.Ordinal)
         {
-            [Names.Embedding] = [config.VocabularySize, d],
-            [Names.FinalNorm] = [d],
+            [WeightNames.Embedding] = [config.VocabularySize, d],
+            [WeightNames.FinalNorm] = [d],
         };
         if (!config.TiedEmbeddings)
-            shapes[Names.Output] = [config.VocabularySize, d];
+            shapes[WeightNames.Output] = [config.VocabularySize, d];
         for (var layer = 0; layer < config.Layers; layer++)
         {
-            shapes[Names.Of(layer, "input_layernorm")] = [d];
-            shapes[Names.Of(layer, "self_attn.q_proj")] = [q, d];
-            shapes[Names.Of(layer, "self_attn.k_proj")] = [kv, d];
-            shapes[Names.Of(layer, "self_attn.v_proj")] = [kv, d];
-            shapes[Names.Of(layer, "self_attn.o_proj")] = [d, q];
-            shapes[Names.Of(layer, "post_attention_layernorm")] = [d];
-            shapes[Names.Of(layer, "mlp.gate_proj")] = [config.IntermediateSize, d];
-            shapes[Names.Of(layer, "mlp.up_proj")] = [config.IntermediateSize, d];
-            shapes[Names.Of(layer, "mlp.down_proj")] = [d, config.IntermediateSize];
+            shapes[WeightNames.Weight(layer, "input_layernorm")] = [d];
+            shapes[WeightNames.Weight(layer, WeightNames.Query)] = [q, d];
+            shapes[WeightNames.Weight(layer, WeightNames.Key)] = [kv, d];
+            shapes[WeightNames.Weight(layer, WeightNames.Value)] = [kv, d];
+            shapes[WeightNames.Weight(layer, WeightNames.AttentionOutput)] = [d, q];
+            shapes[WeightNames.Weight(layer, "post_attention_layernorm")] = [d];
+            shapes[WeightNames.Weight(layer, WeightNames.Gate)] = [config.IntermediateSize, d];
+            shapes[WeightNames.Weight(layer, WeightNames.Up)] = [config.IntermediateSize, d];
+            shapes[WeightNames.Weight(layer, WeightNames.Down)] = [d, config.IntermediateSize];
+            if (config.HasQkvBias)
+                foreach (var (part, size) in new[] { (WeightNames.Query, q), (WeightNames.Key, kv), (WeightNames.Value, kv) })
+                    shapes[WeightNames.Bias(layer, part)] = [size];
+            if (config.HasQueryKeyNorm)
+                foreach (var part in new[] { "self_attn.q_norm", "self_attn.k_norm" })
+                    shapes[WeightNames.Weight(layer, part)] = [config.HeadSize];
         }
         return shapes;
     }
 
     /// <summary>
     /// Takes tensors over, as a checkpoint holds them: names and shapes must be exactly those of the architecture (a tied policy may hold its output matrix
-    /// too). They become float32; the ones given are disposed.
+    /// too). They become float32.
     /// </summary>
     /// <exception cref="PolicyFormatException">a tensor is missing, of another shape, or not known</exception>
     public static PolicyWeights From(PolicyConfig config, IReadOnlyDictionary<string, Tensor> tensors, string source)
     {
         try
         {
-            var shapes = ShapesOf(config);
-            foreach (var name in tensors.Keys)
-                if (!shapes.ContainsKey(name) && !(config.TiedEmbeddings && name == Names.Output))
-                    throw new PolicyFormatException($"{source}: tensor '{name}' is none of this architecture's");
-            var own = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
-            foreach (var (name, shape) in shapes)
-            {
-                if (!tensors.TryGetValue(name, out var tensor))
-                    throw new PolicyFormatException($"{source}: tensor '{name}' is missing");
-                if (!tensor.shape.SequenceEqual(shape))
-                    throw new PolicyFormatException($"{source}: tensor '{name}' has shape [{string.Join(", ", tensor.shape)}], config.json asks for [{string.Join(", ", shape)}]");
-                own[name] = tensor.to(ScalarType.Float32, copy: true).DetachFromDisposeScope();
-            }
-            return new PolicyWeights(config, own);
+            return new PolicyWeights(config, Taken(ShapesOf(config), tensors, source, config.TiedEmbeddings ? WeightNames.Output : null, "config.json"));
         }
         finally
         {
@@ -107,9 +117,65 @@ public sealed class PolicyWeights : ISnapshotTensors
         }
     }
 
+    /// <summary>Reads the tensors of a checkpoint one by one, so that no more is held beside them than a piece of one; else as <see cref="From"/>.</summary>
+    /// <exception cref="PolicyFormatException">a tensor is missing, of another shape, or not known</exception>
+    public static PolicyWeights Load(PolicyConfig config, MappedTensors checkpoint) =>
+        new(config, Read(ShapesOf(config), checkpoint, config.TiedEmbeddings ? WeightNames.Output : null, "config.json"));
+
+    /// <summary>The same policy with a fresh adapter, which adds nothing yet. The base stays shared.</summary>
+    /// <exception cref="PolicyFormatException">a target is none of the policy's matrices</exception>
+    public PolicyWeights WithFreshAdapter(LoraOptions options, long seed)
+    {
+        var own = AdapterTensors.Fresh(Config, options, seed);
+        return new PolicyWeights(Config, Bare(), options, own, isOff: true);
+    }
+
+    /// <summary>The same policy with an adapter that was trained. The base stays shared.</summary>
+    /// <exception cref="PolicyFormatException">it is none of this policy's</exception>
+    public PolicyWeights WithAdapter(LoraOptions options, MappedTensors adapter)
+    {
+        var own = Read(AdapterTensors.ShapesOf(Config, options), adapter, mayHold: null, "the adapter's config");
+        return new PolicyWeights(Config, Bare(), options, own);
+    }
+
+    /// <summary>Weights of their own of the same kind, from tensors that <see cref="Tensors"/> of such weights gave. They are taken over; the base stays shared.</summary>
+    /// <exception cref="PolicyFormatException">names or shapes are others</exception>
+    public PolicyWeights Take(IReadOnlyDictionary<string, Tensor> tensors, string source)
+    {
+        if (_adapter is null)
+            return From(Config, tensors, source);
+        try
+        {
+            var own = Taken(AdapterTensors.ShapesOf(Config, Lora!), tensors, source, mayHold: null, "the adapter's config");
+            return new PolicyWeights(Config, _base.Hold(), Lora, own);
+        }
+        finally
+        {
+            foreach (var tensor in tensors.Values)
+                tensor.Dispose();
+        }
+    }
+
+    /// <summary>The same policy without an adapter: what that adds is added to the matrices.</summary>
+    public PolicyWeights Merged()
+    {
+        using var _ = no_grad();
+        var merged = Clones(_base.ByName, trainable: false);
+        for (var layer = 0; layer < Config.Layers; layer++)
+        {
+            foreach (var part in WeightNames.Projections)
+            {
+                using var scope = NewDisposeScope();
+                if (ProjectionOf(layer, part).Adapter is { } low)
+                    merged[WeightNames.Weight(layer, part)].add_(low.B.matmul(low.A) * low.Scale);
+            }
+        }
+        return new PolicyWeights(Config, merged);
+    }
+
     /// <summary>
     /// New weights: the embedding normal with <paramref name="embeddingDeviation"/>, matrices with 1/√(their inputs), the two that write into the residual
-    /// stream divided by √(2·layers), norms one.
+    /// stream divided by √(2·layers), norms one, biases zero.
     /// </summary>
     public static PolicyWeights Initialise(PolicyConfig config, long seed, double embeddingDeviation)
     {
@@ -121,11 +187,11 @@ public sealed class PolicyWeights : ISnapshotTensors
             var values = new float[shape.Aggregate(1L, (product, dim) => product * dim)];
             if (shape.Length == 1)
             {
-                Array.Fill(values, 1f);
+                Array.Fill(values, name.EndsWith(".bias", StringComparison.Ordinal) ? 0f : 1f);
             }
             else
             {
-                var deviation = name is Names.Embedding or Names.Output ? embeddingDeviation : 1 / Math.Sqrt(shape[1]);
+                var deviation = name is WeightNames.Embedding or WeightNames.Output ? embeddingDeviation : 1 / Math.Sqrt(shape[1]);
                 if (name.Contains("o_proj", StringComparison.Ordinal) || name.Contains("down_proj", StringComparison.Ordinal))
                     deviation /= Math.Sqrt(2 * config.Layers);
                 for (var i = 0; i < values.Length; i++)
@@ -136,20 +202,12 @@ public sealed class PolicyWeights : ISnapshotTensors
         return new PolicyWeights(config, tensors);
     }
 
-    /// <summary>A copy of its own; <paramref name="trainable"/>: its tensors collect gradients.</summary>
+    /// <summary>A copy of its own, with the same base where it has an adapter; <paramref name="trainable"/>: its tensors collect gradients.</summary>
     public PolicyWeights Copy(bool trainable = false)
     {
         using var _ = no_grad();
-        var copies = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
-        foreach (var (name, tensor) in _tensors)
-        {
-            // The alias in between holds the memory too, and goes with the scope.
-            using var scope = NewDisposeScope();
-            var copy = tensor.detach().clone().DetachFromDisposeScope();
-            copy.requires_grad = trainable;
-            copies[name] = copy;
-        }
-        return new PolicyWeights(Config, copies);
+        var copies = Clones(Own, trainable);
+        return _adapter is null ? new PolicyWeights(Config, copies) : new PolicyWeights(Config, _base.Hold(), Lora, copies);
     }
 
     /// <summary>A copy of its own with the values of saved tensors.</summary>
@@ -174,7 +232,7 @@ public sealed class PolicyWeights : ISnapshotTensors
     public void CopyFrom(IReadOnlyDictionary<string, Tensor> saved)
     {
         using var _ = no_grad();
-        foreach (var (name, own) in _tensors)
+        foreach (var (name, own) in Own)
         {
             if (!saved.TryGetValue(name, out var tensor) || !tensor.shape.SequenceEqual(own.shape))
                 throw new InvalidDataException($"the saved weights have no '{name}' of shape [{string.Join(", ", own.shape)}]");
@@ -183,17 +241,8 @@ public sealed class PolicyWeights : ISnapshotTensors
     }
 
     /// <inheritdoc/>
-    public string ComputeHash()
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var (name, tensor) in _tensors)
-        {
-            hash.AppendData(System.Text.Encoding.UTF8.GetBytes($"{name} F32 [{string.Join(',', tensor.shape)}]\n"));
-            using var scope = NewDisposeScope();
-            hash.AppendData(tensor.detach().cpu().bytes);
-        }
-        return ContentHash.Current(hash);
-    }
+    /// <remarks>An adapter's is that of its base too; one that is off is its base.</remarks>
+    public string ComputeHash() => _adapter is null ? TensorHash.Of(_base.ByName) : _isOff ? BaseHash : TensorHash.Of(_adapter, $"{BaseHash} {PeftConfig.Fingerprint(Lora!)}\n");
 
     /// <summary>Whether these can be laid out for native/fused.</summary>
     internal bool CanPack => _packed is not null || FusedWeights.CanPack(this);
@@ -204,7 +253,7 @@ public sealed class PolicyWeights : ISnapshotTensors
     /// </summary>
     internal T WithPacked<T>(Func<FusedWeights, T> body)
     {
-        if (_tensors.Values.Any(tensor => tensor.requires_grad))
+        if (Own.Values.Any(tensor => tensor.requires_grad))
         {
             using var now = FusedWeights.Pack(this);
             return body(now);
@@ -220,43 +269,113 @@ public sealed class PolicyWeights : ISnapshotTensors
     public void Dispose()
     {
         _packed?.Dispose();
-        foreach (var tensor in _tensors.Values)
+        foreach (var tensor in _adapter?.Values.AsEnumerable() ?? [])
             tensor.Dispose();
+        _base.Release();
     }
 
-    private static class Names
-    {
-        public const string Embedding = "model.embed_tokens.weight";
-        public const string FinalNorm = "model.norm.weight";
-        public const string Output = "lm_head.weight";
+    private BaseTensors Bare() => _adapter is null ? _base.Hold() : throw new InvalidOperationException("this policy has an adapter already: merge it first");
 
-        public static string Of(int layer, string part) => $"model.layers.{layer}.{part}.weight";
+    private Projection ProjectionOf(int layer, string part)
+    {
+        var module = WeightNames.Module(layer, part);
+        var low = !_isOff && _adapter is not null && _adapter.TryGetValue(AdapterTensors.A(module), out var a)
+            ? new LowRank(a, _adapter[AdapterTensors.B(module)], Lora!.ScaleOf(module))
+            : null;
+        return new Projection(_base.ByName[module + ".weight"], _base.ByName.GetValueOrDefault(module + ".bias"), low);
+    }
+
+    private static SortedDictionary<string, Tensor> Clones(SortedDictionary<string, Tensor> tensors, bool trainable)
+    {
+        var copies = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
+        foreach (var (name, tensor) in tensors)
+        {
+            // The alias in between holds the memory too, and goes with the scope.
+            using var scope = NewDisposeScope();
+            var copy = tensor.detach().clone().DetachFromDisposeScope();
+            copy.requires_grad = trainable;
+            copies[name] = copy;
+        }
+        return copies;
+    }
+
+    // Tensors of exactly these names and shapes, in float32; those given stay the caller's.
+    private static SortedDictionary<string, Tensor> Taken(SortedDictionary<string, long[]> shapes, IReadOnlyDictionary<string, Tensor> tensors, string source, string? mayHold,
+        string config)
+    {
+        Check(shapes, tensors.ToDictionary(tensor => tensor.Key, tensor => tensor.Value.shape), source, mayHold, config);
+        var own = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
+        foreach (var name in shapes.Keys)
+            own[name] = tensors[name].to(ScalarType.Float32, copy: true).DetachFromDisposeScope();
+        return own;
+    }
+
+    private static SortedDictionary<string, Tensor> Read(SortedDictionary<string, long[]> shapes, MappedTensors source, string? mayHold, string config)
+    {
+        Check(shapes, source.Entries.ToDictionary(entry => entry.Key, entry => entry.Value.Shape), source.Name, mayHold, config);
+        var own = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
+        try
+        {
+            foreach (var name in shapes.Keys)
+                own[name] = source.Read(name, ScalarType.Float32);
+            return own;
+        }
+        catch
+        {
+            foreach (var tensor in own.Values)
+                tensor.Dispose();
+            throw;
+        }
+    }
+
+    private static void Check(SortedDictionary<string, long[]> shapes, Dictionary<string, long[]> found, string source, string? mayHold, string config)
+    {
+        foreach (var name in found.Keys)
+            if (!shapes.ContainsKey(name) && name != mayHold)
+                throw new PolicyFormatException($"{source}: tensor '{name}' is none of this architecture's");
+        foreach (var (name, shape) in shapes)
+        {
+            if (!found.TryGetValue(name, out var there))
+                throw new PolicyFormatException($"{source}: tensor '{name}' is missing");
+            if (!there.SequenceEqual(shape))
+                throw new PolicyFormatException($"{source}: tensor '{name}' has shape [{string.Join(", ", there)}], {config} asks for [{string.Join(", ", shape)}]");
+        }
     }
 
     /// <summary>One layer's parameters. Matrices are [outputs, inputs].</summary>
     public sealed class LayerWeights
     {
-        internal LayerWeights(SortedDictionary<string, Tensor> tensors, int layer)
+        internal LayerWeights(SortedDictionary<string, Tensor> tensors, int layer, Func<string, Projection> projection)
         {
-            AttentionNorm = tensors[Names.Of(layer, "input_layernorm")];
-            Query = tensors[Names.Of(layer, "self_attn.q_proj")];
-            Key = tensors[Names.Of(layer, "self_attn.k_proj")];
-            Value = tensors[Names.Of(layer, "self_attn.v_proj")];
-            AttentionOutput = tensors[Names.Of(layer, "self_attn.o_proj")];
-            MlpNorm = tensors[Names.Of(layer, "post_attention_layernorm")];
-            Gate = tensors[Names.Of(layer, "mlp.gate_proj")];
-            Up = tensors[Names.Of(layer, "mlp.up_proj")];
-            Down = tensors[Names.Of(layer, "mlp.down_proj")];
+            AttentionNorm = tensors[WeightNames.Weight(layer, "input_layernorm")];
+            QueryNorm = tensors.GetValueOrDefault(WeightNames.Weight(layer, "self_attn.q_norm"));
+            KeyNorm = tensors.GetValueOrDefault(WeightNames.Weight(layer, "self_attn.k_norm"));
+            MlpNorm = tensors[WeightNames.Weight(layer, "post_attention_layernorm")];
+            Query = projection(WeightNames.Query);
+            Key = projection(WeightNames.Key);
+            Value = projection(WeightNames.Value);
+            AttentionOutput = projection(WeightNames.AttentionOutput);
+            Gate = projection(WeightNames.Gate);
+            Up = projection(WeightNames.Up);
+            Down = projection(WeightNames.Down);
         }
 
         public Tensor AttentionNorm { get; }
-        public Tensor Query { get; }
-        public Tensor Key { get; }
-        public Tensor Value { get; }
-        public Tensor AttentionOutput { get; }
+        /// <summary>[head size]; null: queries are not normed.</summary>
+        public Tensor? QueryNorm { get; }
+        /// <summary>[head size]; null: keys are not normed.</summary>
+        public Tensor? KeyNorm { get; }
         public Tensor MlpNorm { get; }
-        public Tensor Gate { get; }
-        public Tensor Up { get; }
-        public Tensor Down { get; }
+        public Projection Query { get; }
+        public Projection Key { get; }
+        public Projection Value { get; }
+        public Projection AttentionOutput { get; }
+        public Projection Gate { get; }
+        public Projection Up { get; }
+        public Projection Down { get; }
+
+        /// <summary>Whether it has matrices and the two norms alone, as Llama's layers have.</summary>
+        internal bool IsPlain => QueryNorm is null && KeyNorm is null
+            && Query.IsPlain && Key.IsPlain && Value.IsPlain && AttentionOutput.IsPlain && Gate.IsPlain && Up.IsPlain && Down.IsPlain;
     }
 }

@@ -33,10 +33,8 @@ public static class SafetensorsFile
         {
             foreach (var (key, entry) in header.Entries)
             {
-                var rank = Array.FindIndex(Types, t => t.Name == entry.Type);
-                if (rank < 0)
-                    throw SafetensorsHeader.Bad(name, $"tensor '{key}' has type '{entry.Type}', which is not supported");
-                var tensor = empty(entry.Shape, dtype: Types[rank].Type).DetachFromDisposeScope();
+                var type = TypeOf(entry.Type) ?? throw SafetensorsHeader.Bad(name, $"tensor '{key}' has type '{entry.Type}', which is not supported");
+                var tensor = empty(entry.Shape, dtype: type).DetachFromDisposeScope();
                 tensors[key] = tensor;
                 stream.Position = header.DataStart + entry.Start;
                 Fill(tensor, stream, key, name);
@@ -95,6 +93,9 @@ public static class SafetensorsFile
             whole.WriteBytesToStream(stream, BlockSize);
         }
     }
+
+    /// <summary>The type that a file calls so; null: one that tensors do not have here.</summary>
+    internal static ScalarType? TypeOf(string name) => Array.FindIndex(Types, type => type.Name == name) is >= 0 and var rank ? Types[rank].Type : null;
 
     private static void Fill(Tensor tensor, Stream stream, string key, string name)
     {

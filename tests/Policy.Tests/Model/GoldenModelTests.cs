@@ -15,6 +15,14 @@ public sealed class GoldenModelTests
     [InlineData("llama-tied", "config.v4.json")]
     [InlineData("llama3-rope", "config.json")]
     [InlineData("llama3-rope", "config.v4.json")]
+    [InlineData("mistral-window", "config.json")]
+    [InlineData("mistral-window", "config.v4.json")]
+    [InlineData("qwen2-bias", "config.json")]
+    [InlineData("qwen2-bias", "config.v4.json")]
+    [InlineData("qwen3-qknorm", "config.json")]
+    [InlineData("qwen3-qknorm", "config.v4.json")]
+    [InlineData("smollm-bf16", "config.json")]
+    [InlineData("smollm-bf16", "config.v4.json")]
     public void A_checkpoint_gives_the_logits_and_log_probs_of_transformers(string name, string configFile)
     {
         var directory = SharedData.PathOf("fixtures/hf/" + name);
