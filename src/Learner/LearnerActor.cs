@@ -34,7 +34,7 @@ public abstract record LearnerMessage
 
 /// <summary>What a learner works with.</summary>
 /// <param name="Directory">where the run writes; its lock is held by the process</param>
-/// <param name="PolicyDirectory">the policy that the run found, whose config and tokenizer the result keeps</param>
+/// <param name="Origin">of the policy that the run found, whose config and tokenizer the result keeps</param>
 /// <param name="NewTrainer">makes a trainer that starts from that policy</param>
 /// <param name="Control">the links</param>
 /// <param name="Selections">the links</param>
@@ -42,7 +42,7 @@ public abstract record LearnerMessage
 /// <param name="Tap">gets the event of every selection that was applied; must not block for long</param>
 /// <param name="Progress">gets every update</param>
 /// <param name="Ended">is told how the run ended, once</param>
-public sealed record LearnerParts(RunDirectory Directory, string PolicyDirectory, Func<PolicyTrainer> NewTrainer, IControlLink Control, ISelectionsLink Selections,
+public sealed record LearnerParts(RunDirectory Directory, PolicyOrigin Origin, Func<PolicyTrainer> NewTrainer, IControlLink Control, ISelectionsLink Selections,
     ISnapshotsLink Snapshots, Action<SelectionEvent> Tap, Action<LearnerProgress> Progress, Action<LearnerOutcome> Ended)
 {
     /// <summary>Measures a version of the policy, for <c>evaluations.jsonl</c>; null: it is not measured.</summary>
@@ -515,7 +515,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _leases?.Dispose();
         context.Lacks("the run has ended");
         Commit();
-        PolicyDirectory.SaveLike(parts.PolicyDirectory, parts.Directory.Policy, parts.Directory.Files, _trainer!.Weights);
+        PolicyDirectory.SaveLike(parts.Origin, parts.Directory.Policy, parts.Directory.Files, _trainer!.Weights);
         _authority?.Announce(new LearnerStopped(_epoch, stopped ? "the learner was asked to stop" : "the input has ended", InputEnded: !stopped));
         parts.Ended(new LearnerOutcome(stopped, _version, _publishedHash, _counts, _countsAtStart, _lags, _notes));
     }

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using MassDpo.Policy.Lora;
 using MassDpo.Policy.Model;
 using MassDpo.Policy.Safetensors;
 using MassDpo.Policy.Tokenizers;
@@ -53,10 +54,10 @@ public static class PolicyDirectory
         return PolicyWeights.Load(config, tensors);
     }
 
-    /// <summary>What a policy is, by content: its weights, and the two files that say what they mean.</summary>
-    public static string IdentityOf(string directory, PolicyWeights weights)
+    /// <summary>What a policy is, by content: the hash of its weights, and the two files that say what they mean.</summary>
+    public static string IdentityOf(string directory, string weightsHash)
     {
-        return $"weights {weights.ComputeHash()[..16]}, config {HashOf(Config)}, tokenizer {HashOf(TokenizerName)}";
+        return $"weights {weightsHash[..16]}, config {HashOf(Config)}, tokenizer {HashOf(TokenizerName)}";
 
         string HashOf(string name) => ContentHash.Of(File.ReadAllBytes(Path.Combine(directory, name)))[..16];
     }
@@ -70,7 +71,7 @@ public static class PolicyDirectory
         if (!Directory.Exists(directory))
             return;
         var others = Directory.EnumerateFileSystemEntries(directory).Select(path => Path.GetFileName(path))
-            .Except([Config, TokenizerName, Weights, .. Companions], StringComparer.Ordinal).ToList();
+            .Except([Config, TokenizerName, Weights, PeftDirectory.Config, PeftDirectory.Weights, .. Companions], StringComparer.Ordinal).ToList();
         if (others.Count > 0)
             throw new PolicyFormatException(
                 $"{directory} holds '{others[0]}', which is no part of a policy: writing one there would delete it. Name another directory");
@@ -78,20 +79,43 @@ public static class PolicyDirectory
 
     /// <summary>Writes a whole policy aside and moves it into place: what is at <paramref name="directory"/> is never a part of one.</summary>
     public static void Save(string directory, PolicyConfig config, Tokenizer tokenizer, PolicyWeights weights) =>
-        Save(directory, PhysicalFiles.Instance, weights,
+        Save(directory, PhysicalFiles.Instance, Weights, weights,
         [
-            (Config, JsonSerializer.SerializeToUtf8Bytes(config.ToJson(), Readable)),
-            (TokenizerName, JsonSerializer.SerializeToUtf8Bytes(tokenizer.ToJson(), Readable)),
-            (TokenizerConfig, JsonSerializer.SerializeToUtf8Bytes(TokenizerConfigOf(config, tokenizer), Readable)),
+            (Config, Json(config.ToJson())),
+            (TokenizerName, Json(tokenizer.ToJson())),
+            (TokenizerConfig, Json(TokenizerConfigOf(config, tokenizer))),
         ]);
 
-    /// <summary>The same with the config and tokenizer of another directory, byte for byte: training changes neither.</summary>
-    public static void SaveLike(string original, string directory, IFiles files, PolicyWeights weights) =>
-        Save(directory, files, weights, [.. new[] { Config, TokenizerName }
-            .Concat(Companions.Where(name => File.Exists(Path.Combine(original, name))))
-            .Select(name => (name, File.ReadAllBytes(Path.Combine(original, name))))]);
+    /// <summary>
+    /// The same with the config and tokenizer that the policy was found with, byte for byte: training changes neither. Of weights with an adapter that alone
+    /// is written, as a PEFT directory that names its base.
+    /// </summary>
+    public static void SaveLike(PolicyOrigin original, string directory, IFiles files, PolicyWeights weights)
+    {
+        if (weights.Lora is { } lora)
+            Save(directory, files, PeftDirectory.Weights, weights, [(PeftDirectory.Config, AdapterConfig(original, lora))]);
+        else
+            Save(directory, files, Weights, weights, [.. new[] { Config, TokenizerName }
+                .Concat(Companions.Where(name => File.Exists(Path.Combine(original.Base, name))))
+                .Select(name => (name, File.ReadAllBytes(Path.Combine(original.Base, name))))]);
+    }
 
-    private static void Save(string directory, IFiles files, PolicyWeights weights, IReadOnlyList<(string Name, byte[] Content)> others)
+    // What an adapter came with stays, whoever wrote it; where its base lies is said anew.
+    private static byte[] AdapterConfig(PolicyOrigin original, LoraOptions lora)
+    {
+        var whole = PeftConfig.ToJson(lora, Path.GetFullPath(original.Base));
+        if (original.Adapter is { } adapter)
+        {
+            var found = JsonNode.Parse(File.ReadAllBytes(Path.Combine(adapter, PeftDirectory.Config)))!.AsObject();
+            found["base_model_name_or_path"] = whole["base_model_name_or_path"]!.DeepClone();
+            whole = found;
+        }
+        return Json(whole);
+    }
+
+    private static byte[] Json(JsonObject json) => JsonSerializer.SerializeToUtf8Bytes(json, Readable);
+
+    private static void Save(string directory, IFiles files, string weightsName, PolicyWeights weights, IReadOnlyList<(string Name, byte[] Content)> others)
     {
         directory = directory.TrimEnd(Path.DirectorySeparatorChar);
         var (aside, replaced) = (directory + ".writing", directory + ".replaced");
@@ -99,7 +123,7 @@ public static class PolicyDirectory
         files.CreateFolder(aside);
         foreach (var (name, content) in others)
             WriteFile(files, Path.Combine(aside, name), stream => stream.Write(content));
-        WriteFile(files, Path.Combine(aside, Weights), stream => SafetensorsFile.Write(stream, weights.Tensors));
+        WriteFile(files, Path.Combine(aside, weightsName), stream => SafetensorsFile.Write(stream, weights.Tensors));
         files.SyncFolder(aside);
         // Deleting takes many steps: whoever looks in between, or after a crash, finds one whole policy or, between two renames, none.
         if (files.FolderExists(directory))

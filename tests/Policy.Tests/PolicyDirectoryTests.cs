@@ -112,14 +112,14 @@ public sealed class PolicyDirectoryTests
             using var folder = new TempFolder();
             MadePolicy.Write(folder["original"], Config, seed: 1);
             var files = new FaultyFiles();
-            PolicyDirectory.SaveLike(folder["original"], folder["result"], files, old);
+            PolicyDirectory.SaveLike(new PolicyOrigin(folder["original"]), folder["result"], files, old);
             files.FailAt(step, Fault.Crash);
-            var failure = Record.Exception(() => PolicyDirectory.SaveLike(folder["original"], folder["result"], files, trained));
+            var failure = Record.Exception(() => PolicyDirectory.SaveLike(new PolicyOrigin(folder["original"]), folder["result"], files, trained));
             if (Directory.Exists(folder["result"]))
                 Assert.Contains(Hash(folder["result"]), new[] { old.ComputeHash(), trained.ComputeHash() });
             found.Add(Directory.Exists(folder["result"]) ? Hash(folder["result"]) : "none");
             files.Mend();
-            PolicyDirectory.SaveLike(folder["original"], folder["result"], files, trained);
+            PolicyDirectory.SaveLike(new PolicyOrigin(folder["original"]), folder["result"], files, trained);
             Assert.Equal(trained.ComputeHash(), Hash(folder["result"]));
             Assert.Equal(["original", "result"], PhysicalFiles.Instance.List(folder.Path));
             if (failure is null)
@@ -142,7 +142,7 @@ public sealed class PolicyDirectoryTests
             File.WriteAllBytes(file, [0xEF, 0xBB, 0xBF, .. "\n  "u8, .. File.ReadAllBytes(file), .. "\r\n"u8]);
         }
         using var trained = MadePolicy.Weights(Config, seed: 2);
-        PolicyDirectory.SaveLike(folder["original"], folder["result"], PhysicalFiles.Instance, trained);
+        PolicyDirectory.SaveLike(new PolicyOrigin(folder["original"]), folder["result"], PhysicalFiles.Instance, trained);
         foreach (var name in kept)
             Assert.Equal(File.ReadAllBytes(Path.Combine(folder["original"], name)), File.ReadAllBytes(Path.Combine(folder["result"], name)));
         using var weights = PolicyDirectory.LoadWeights(folder["result"], Config);
@@ -150,7 +150,7 @@ public sealed class PolicyDirectoryTests
         // What is not there is not made up, and what goes with a policy may be replaced with it.
         PolicyDirectory.CheckReplaceable(folder["result"]);
         File.Delete(folder["original", "tokenizer_config.json"]);
-        PolicyDirectory.SaveLike(folder["original"], folder["result"], PhysicalFiles.Instance, trained);
+        PolicyDirectory.SaveLike(new PolicyOrigin(folder["original"]), folder["result"], PhysicalFiles.Instance, trained);
         Assert.False(File.Exists(folder["result", "tokenizer_config.json"]));
     }
 

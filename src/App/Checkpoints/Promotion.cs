@@ -38,14 +38,14 @@ internal static class Promotion
         if (RunInputs.IsSamePlace(request.To, checkpoints.Inputs.Policy))
             throw new InvalidDataException($"{request.To} is the policy that the run started from, which resume and replay need: give another --to");
         var name = checkpoints.Find(request.Checkpoint);
-        using var start = LoadedPolicy.Load(checkpoints.Inputs.Policy);
+        using var start = checkpoints.Inputs.LoadPolicy();
         using var checkpoint = checkpoints.Store.Load(name);
         using var weights = start.Weights.With(checkpoint.Weights);
         var (evaluation, current) = await MeasureAsync(request, start, weights, cancellation);
         List<string> refusals = [.. request.Gates.Select(gate => gate.Refuses(evaluation!.ToJson(), current?.ToJson())).OfType<string>()];
         if (refusals.Count == 0)
         {
-            PolicyDirectory.SaveLike(checkpoints.Inputs.Policy, request.To, PhysicalFiles.Instance, weights);
+            PolicyDirectory.SaveLike(start.Origin, request.To, PhysicalFiles.Instance, weights);
             Note(request, name, checkpoint.State, evaluation, clock);
         }
         return new PromotionResult(name, refusals, evaluation, current);

@@ -40,7 +40,7 @@ internal static class Rollback
         using (var logs = new LogSet(directory, new LogOptions(SegmentBytes: 0, SegmentsKept: 0)))
             logs.CutTo(checkpoint.State.Logs, [.. store.List().Select(name => name.Version)]);
         if (files.FolderExists(directory.Policy))
-            WritePolicy(checkpoints.Inputs.Policy, directory, checkpoint);
+            WritePolicy(checkpoints.Inputs, directory, checkpoint);
         return new RollbackResult(target, newer, folder);
     }
 
@@ -79,10 +79,10 @@ internal static class Rollback
         }
     }
 
-    private static void WritePolicy(string start, RunDirectory directory, Checkpoint checkpoint)
+    private static void WritePolicy(RunInputs inputs, RunDirectory directory, Checkpoint checkpoint)
     {
-        using var policy = LoadedPolicy.Load(start);
+        using var policy = inputs.LoadPolicy();
         using var weights = policy.Weights.With(checkpoint.Weights);
-        PolicyDirectory.SaveLike(start, directory.Policy, directory.Files, weights);
+        PolicyDirectory.SaveLike(policy.Origin, directory.Policy, directory.Files, weights);
     }
 }

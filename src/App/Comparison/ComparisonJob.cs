@@ -73,7 +73,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         var links = PipelineLinks.Local();
         using var snapshots = new KeptSnapshots(links.Snapshots, wanted);
         var tally = new Tally(arm.Method);
-        var job = new RunJob(new RunRequest(start.Policy.Directory, directory, null, request.EvaluationOptions, false, options), NullLogger.Instance);
+        var job = new RunJob(new RunRequest(request.PolicyOf(seed), directory, null, request.EvaluationOptions, false, options), NullLogger.Instance);
         var result = await job.RunAsync(_ => Task.FromResult(RunWiring.Embedded(links with { Snapshots = snapshots }, source)), tally.Note, tally.Note, stop);
         stop.ThrowIfCancellationRequested();
         if (result.Outcome.Counts.Applied == 0)

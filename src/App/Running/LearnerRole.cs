@@ -30,7 +30,7 @@ internal sealed class LearnerRole
         var slots = options.Slots;
         var learnerOptions = new LearnerOptions(slots, options.Identity(policy.Identity, data, policy.Scoring), parts.ContinueWithChanges,
             options.CheckpointUpdates, options.CheckpointsKept, options.MetricsWindow) { Logs = options.Logs, EvaluateEvery = options.EvaluateEvery, ForceClaim = parts.ForceClaim };
-        var learnerParts = new LearnerParts(directory, policy.Directory, () => new PolicyTrainer(policy.Model, policy.Found, options.Trainer), links.Control, links.Selections,
+        var learnerParts = new LearnerParts(directory, policy.Origin, () => new PolicyTrainer(policy.Model, policy.Found, options.Trainer), links.Control, links.Selections,
             links.Snapshots, parts.Tap, parts.Progress, outcome => _ended.TrySetResult(outcome)) { Evaluate = parts.Evaluate, NewOutcomes = parts.NewOutcomes };
         // Data mailboxes hold at least all open slots, so that nobody who sends them can wait for one who waits for it.
         var open = (slots.MaxStaleness + 1) * slots.BatchSize;

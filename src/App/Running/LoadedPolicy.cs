@@ -1,24 +1,26 @@
 using MassDpo.Policy;
 using MassDpo.Policy.Encoding;
+using MassDpo.Policy.Lora;
 using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
 using MassDpo.Shared.Links;
 
 namespace MassDpo.App.Running;
 
-/// <summary>A policy directory, loaded once and shared by all that work with it.</summary>
+/// <summary>A policy, loaded once and shared by all that work with it.</summary>
 public sealed class LoadedPolicy : IDisposable
 {
-    private LoadedPolicy(string directory, PolicyConfig config, RecordEncoder encoder, PolicyWeights weights)
+    private LoadedPolicy(PolicyOrigin origin, PolicyConfig config, RecordEncoder encoder, PolicyWeights weights)
     {
-        (Directory, Config, Encoder, Weights) = (directory, config, encoder, weights);
+        (Origin, Config, Encoder, Weights) = (origin, config, encoder, weights);
         Model = new LlamaModel(config);
         Scorer = new PoolScorer(Model);
         Found = new SharedTensors(weights);
-        Identity = PolicyDirectory.IdentityOf(directory, weights);
+        Identity = PolicyDirectory.IdentityOf(origin.Base, Found.Hash);
     }
 
-    public string Directory { get; }
+    /// <summary>Where it came from.</summary>
+    public PolicyOrigin Origin { get; }
 
     public PolicyConfig Config { get; }
 
@@ -40,12 +42,32 @@ public sealed class LoadedPolicy : IDisposable
 
     public PoolScorer Scorer { get; }
 
+    /// <summary>Loads what a user names as a policy.</summary>
+    /// <param name="directory">a checkpoint, or a PEFT directory</param>
+    /// <param name="lora">the adapter that is to be trained on it; null: none but the directory's own</param>
     /// <exception cref="PolicyFormatException">no policy there, or one that is not supported</exception>
-    public static LoadedPolicy Load(string directory)
+    public static LoadedPolicy Load(string directory, LoraRequest? lora = null)
     {
-        var config = PolicyDirectory.LoadConfig(directory);
-        var encoder = new RecordEncoder(PolicyDirectory.LoadTokenizer(directory, config), config);
-        return new LoadedPolicy(directory, config, encoder, PolicyDirectory.LoadWeights(directory, config));
+        var origin = PolicyOrigin.Of(directory, lora?.Adapter);
+        if (lora?.Fresh is not null && origin.Adapter is not null)
+            throw new PolicyFormatException($"{origin.Adapter} is an adapter, which a run goes on training as it is: leave lora.rank at 0, or merge it into its base first");
+        var config = PolicyDirectory.LoadConfig(origin.Base);
+        var encoder = new RecordEncoder(PolicyDirectory.LoadTokenizer(origin.Base, config), config);
+        var weights = origin.LoadWeights(config);
+        if (lora?.Fresh is not { } fresh)
+            return new LoadedPolicy(origin, config, encoder, weights);
+        using (weights)
+            return new LoadedPolicy(origin, config, encoder, weights.WithFreshAdapter(fresh, lora.Seed));
+    }
+
+    /// <summary>The weights that a run on this policy wrote; what they stand on stays shared.</summary>
+    /// <exception cref="PolicyFormatException">it is none of this policy's</exception>
+    public PolicyWeights LoadResult(string directory)
+    {
+        if (Weights.Lora is null)
+            return PolicyDirectory.LoadWeights(directory, Config);
+        using var tensors = PeftDirectory.Open(directory);
+        return Weights.Take(tensors.ReadAll(), tensors.Name);
     }
 
     public void Dispose()
@@ -54,3 +76,9 @@ public sealed class LoadedPolicy : IDisposable
         Weights.Dispose();
     }
 }
+
+/// <summary>The adapter that a run is to train.</summary>
+/// <param name="Fresh">a new one; null: none</param>
+/// <param name="Adapter">PEFT directory of one to go on with; null: none</param>
+/// <param name="Seed">of what a new one starts with</param>
+public sealed record LoraRequest(LoraOptions? Fresh, string? Adapter, long Seed);

@@ -41,7 +41,7 @@ public static class ReplayJob
         if (RunInputs.IsSamePlace(output, inputs.Policy) || RunInputs.IsSamePlace(output, directory.Policy))
             throw new InvalidDataException($"{output} is a policy of the run itself: give another --output");
         set_num_threads(options.Threads);
-        using var policy = LoadedPolicy.Load(inputs.Policy);
+        using var policy = LoadedPolicy.Load(inputs.Policy, options.Lora);
         await using var source = Open(inputs, settings, options);
         CheckIdentity(directory, options.Identity(policy.Identity, source.Identity, policy.Scoring), note);
         using var trainer = new PolicyTrainer(policy.Model, policy.Weights, options.Trainer);
@@ -49,7 +49,7 @@ public static class ReplayJob
         var (from, settled) = Begin(directory, trainer, note);
         await using var target = new Target(source, validator, trainer, settled);
         var result = await new Replayer(directory.Updates, directory.Selections, from).RunAsync(target, progress, cancellation);
-        PolicyDirectory.SaveLike(inputs.Policy, output, PhysicalFiles.Instance, trainer.Weights);
+        PolicyDirectory.SaveLike(policy.Origin, output, PhysicalFiles.Instance, trainer.Weights);
         return result;
     }
 

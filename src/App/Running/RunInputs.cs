@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using MassDpo.Ingest.Sources;
 using MassDpo.Learner.Checkpoints;
+using MassDpo.Shared.Settings;
 using MassDpo.Shared.Settings.Hocon;
 using MassDpo.Shared.Sources;
 
@@ -51,6 +52,10 @@ internal sealed record RunInputs(string Policy, IReadOnlyList<string>? Data, IRe
     /// <summary>The settings as a layer below others.</summary>
     public HoconDocument ToSettings() => Settings.Select(setting => HoconDocument.FromPlainText(setting.Key, setting.Value, Name))
         .Aggregate(HoconDocument.Empty, (below, setting) => setting.WithFallback(below));
+
+    /// <summary>The policy that the run started from, with the adapter that it trained.</summary>
+    /// <exception cref="Policy.PolicyFormatException">it is gone, or is none any more</exception>
+    public LoadedPolicy LoadPolicy() => LoadedPolicy.Load(Policy, RunOptions.From(EffectiveSettings.Load(null, [], [], [], ToSettings())).Lora);
 
     /// <summary>Whether two paths name one folder.</summary>
     public static bool IsSamePlace(string path, string other) => Whole(path) == Whole(other);

@@ -64,7 +64,7 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         Volatile.Write(ref _host, host);
         await using var watch = request.Watch is { } how ? await ProcessWatch.StartAsync(how, host, logger) : null;
         set_num_threads(options.Threads);
-        using var policy = LoadedPolicy.Load(request.Policy);
+        using var policy = LoadedPolicy.Load(request.Policy, options.Lora);
         using var directory = RunDirectory.Open(request.Output, files ?? PhysicalFiles.Instance);
         CheckPlaceOfResult(directory);
         foreach (var warning in options.Warnings)
@@ -93,8 +93,8 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         EvaluationResult? after = null;
         if (evaluation is not null && !outcome.Stopped)
         {
-            using var trained = LoadedPolicy.Load(directory.Policy);
-            after = Evaluator.Measure(trained, trained.Weights, evaluation, reference, request.EvaluationOptions);
+            using var trained = policy.LoadResult(directory.Policy);
+            after = Evaluator.Measure(policy, trained, evaluation, reference, request.EvaluationOptions);
         }
         var report = RunReport.Of(options, outcome, before, after);
         RunReport.Write(directory, directory.Report, report);

@@ -24,6 +24,8 @@ public sealed record RunOptions
     public required long ReferenceCacheBytes { get; init; }
     public required SlotOptions Slots { get; init; }
     public required TrainerOptions Trainer { get; init; }
+    /// <summary>The adapter that is trained; null: all weights, or the adapter that the policy came with.</summary>
+    public required LoraRequest? Lora { get; init; }
     public required int CheckpointUpdates { get; init; }
     public required int CheckpointsKept { get; init; }
     public required int MetricsWindow { get; init; }
@@ -91,6 +93,7 @@ public sealed record RunOptions
                 Loss = loss,
                 Reference = new ReferenceOptions(new ReferenceSchedule(settings.Long("reference.refresh", 0)), settings.Number("reference.mix", 1e-6, 1)),
             },
+            Lora = LoraSettings.From(settings, seed),
             CheckpointUpdates = settings.Integer("checkpoint.updates", 1),
             CheckpointsKept = settings.Integer("checkpoint.keep", 2, 1_000_000),
             MetricsWindow = settings.Integer("metrics.window", 1, 100_000_000),
@@ -119,7 +122,7 @@ public sealed record RunOptions
     public RunIdentity Identity(string policy, string data, string scoring)
     {
         string[] leftOut = ["ingest.passes", "ingest.max-records", "selection.selectors", "selection.reference-cache", "selection.effective-rank",
-            "selection.include-meta", "slots.", "checkpoint.", "logs.", "metrics.", "runtime.progress", "kafka."];
+            "selection.include-meta", "slots.", "checkpoint.", "logs.", "metrics.", "runtime.progress", "kafka.", "lora.adapter"];
         var values = Settings.Where(setting => !leftOut.Any(name => setting.Key.StartsWith(name, StringComparison.Ordinal))).ToDictionary(StringComparer.Ordinal);
         values["policy"] = policy;
         values["data"] = data;

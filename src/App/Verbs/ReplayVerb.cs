@@ -36,7 +36,8 @@ internal static class ReplayVerb
                 Output.Line($"The policy is in {to}; {from} has none to compare it with.");
                 return ExitCode.Done;
             }
-            using var weights = PolicyDirectory.LoadWeights(original, PolicyDirectory.LoadConfig(original));
+            var origin = PolicyOrigin.Of(original);
+            using var weights = origin.LoadWeights(PolicyDirectory.LoadConfig(origin.Base));
             var same = weights.ComputeHash() == result.PolicyHash;
             Output.Line($"The policy is in {to}, {(same ? "bit for bit the one" : "NOT the one")} in {original}.");
             return same ? ExitCode.Done : ExitCode.Failed;

@@ -76,8 +76,9 @@ internal static class ValidateVerb
         RecordValidator? validator = null;
         if (policyDirectory is not null)
         {
-            var config = PolicyDirectory.LoadConfig(policyDirectory);
-            validator = new RecordValidator(new RecordEncoder(PolicyDirectory.LoadTokenizer(policyDirectory, config), config), options.Duplicates, options.Files.MaxRecordBytes);
+            var origin = PolicyOrigin.Of(policyDirectory);
+            var config = PolicyDirectory.LoadConfig(origin.Base);
+            validator = new RecordValidator(new RecordEncoder(PolicyDirectory.LoadTokenizer(origin.Base, config), config), options.Duplicates, options.Files.MaxRecordBytes);
         }
         var (good, codes) = (0L, new SortedDictionary<string, long>(StringComparer.Ordinal));
         await using var source = new FileSource([path], options.Files with { Order = ShuffleOrder.None, Passes = 1 });

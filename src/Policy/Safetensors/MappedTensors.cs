@@ -36,8 +36,8 @@ public sealed class MappedTensors : IDisposable
     /// <exception cref="PolicyFormatException">its type is not supported</exception>
     public Tensor Read(string name, ScalarType type)
     {
-        var (entry, dataStart, map, file) = _places[name];
-        var stored = SafetensorsFile.TypeOf(entry.Type) ?? throw SafetensorsHeader.Bad(file, $"tensor '{name}' has type '{entry.Type}', which is not supported");
+        var (entry, dataStart, map, _) = _places[name];
+        var stored = TypeOf(name);
         var size = SafetensorsHeader.SizeOf(entry.Type)!.Value;
         var whole = empty(entry.Shape, dtype: type).DetachFromDisposeScope();
         try
@@ -62,11 +62,18 @@ public sealed class MappedTensors : IDisposable
         }
     }
 
+    /// <summary>All of them, as they are stored. The caller owns them.</summary>
+    /// <exception cref="PolicyFormatException">a type is not supported</exception>
+    public Dictionary<string, Tensor> ReadAll() => _places.Keys.ToDictionary(name => name, name => Read(name, TypeOf(name)), StringComparer.Ordinal);
+
     public void Dispose()
     {
         foreach (var map in _maps)
             map.Dispose();
     }
+
+    private ScalarType TypeOf(string name) => SafetensorsFile.TypeOf(_places[name].Entry.Type)
+        ?? throw SafetensorsHeader.Bad(_places[name].File, $"tensor '{name}' has type '{_places[name].Entry.Type}', which is not supported");
 
     private static MappedTensors Opened(MappedTensors tensors, Action<MappedTensors> open)
     {

@@ -90,6 +90,14 @@ public sealed class CheckpointStateTests
     }
 
     [Fact]
+    public void A_setting_that_a_run_did_not_have_yet_counts_as_its_default()
+    {
+        var before = new RunIdentity(new Dictionary<string, string>());
+        Assert.Empty(before.DifferencesTo(new RunIdentity(new Dictionary<string, string> { ["lora.rank"] = "0" })));
+        Assert.Equal(["lora.rank was 0 and is 8"], before.DifferencesTo(new RunIdentity(new Dictionary<string, string> { ["lora.rank"] = "8" })));
+    }
+
+    [Fact]
     public void What_was_read_is_what_was_applied_and_what_died() => Assert.Equal(9, new RunCounts(7, 2, 100, 100, 1).Read);
 
     private static CheckpointState Read(string json) => CheckpointState.FromJson(Encoding.UTF8.GetBytes(json));

@@ -1,4 +1,5 @@
 using MassDpo.Learner.Checkpoints;
+using MassDpo.Policy;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Files;
@@ -20,7 +21,7 @@ internal sealed class LearnerProcess : IDisposable
         _made = made;
         _directory = RunDirectory.Open(output, files);
         Host = new SimulatedHost(seed);
-        var parts = new LearnerParts(_directory, made.PolicyPath, made.NewTrainer, Control, Selections, Snapshots, Applied.Add, Progress.Add, outcome =>
+        var parts = new LearnerParts(_directory, new PolicyOrigin(made.PolicyPath), made.NewTrainer, Control, Selections, Snapshots, Applied.Add, Progress.Add, outcome =>
         {
             Assert.Null(Outcome);
             Outcome = outcome;

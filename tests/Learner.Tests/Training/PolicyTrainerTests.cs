@@ -172,8 +172,8 @@ public sealed class PolicyTrainerTests
         made.Start.Embedding.select(0, 19).narrow(0, 0, 1).fill_(1);
         foreach (var layer in made.Start.Layers)
         {
-            layer.AttentionOutput.select(0, 0).fill_(0);
-            layer.Down.select(0, 0).fill_(0);
+            layer.AttentionOutput.Weight.select(0, 0).fill_(0);
+            layer.Down.Weight.select(0, 0).fill_(0);
         }
         made.Start.FinalNorm.narrow(0, 0, 1).fill_(1e38f);
         made.Start.Output.select(1, 0).fill_(0);

@@ -11,24 +11,34 @@ namespace MassDpo.Learner.Tests.Training;
 
 public sealed class TrlCurveTests
 {
-    private const string Curve = "fixtures/trl/curve-full-llama.json";
-    private const string Checkpoint = "fixtures/hf/llama-tied";
-
-    [SharedDataFact(Curve, Checkpoint)]
-    public void Twelve_updates_are_those_of_TRLs_trainer()
+    [SharedDataTheory("fixtures/trl", "fixtures/hf")]
+    [InlineData("curve-full-llama")]
+    [InlineData("curve-lora-qwen2")]
+    [InlineData("curve-full-qwen3-accumulate")]
+    public void Twelve_updates_are_those_of_TRLs_trainer(string name)
     {
-        using var curve = JsonDocument.Parse(File.ReadAllBytes(SharedData.PathOf(Curve)));
+        using var curve = JsonDocument.Parse(File.ReadAllBytes(SharedData.PathOf($"fixtures/trl/{name}.json")));
         var json = curve.RootElement.GetProperty("config");
         var beta = json.GetProperty("beta").GetDouble();
-        var schedule = new LearningRateSchedule(json.GetProperty("learning_rate").GetDouble(), ScheduleShape.Cosine,
+        var shape = json.GetProperty("lr_scheduler_type").GetString() switch
+        {
+            "cosine" => ScheduleShape.Cosine,
+            "constant_with_warmup" => ScheduleShape.Constant,
+            var other => throw new InvalidDataException($"schedule '{other}'"),
+        };
+        var schedule = new LearningRateSchedule(json.GetProperty("learning_rate").GetDouble(), shape,
             json.GetProperty("warmup_steps").GetInt64(), json.GetProperty("max_steps").GetInt64(), FirstStep: 0);
         var adam = new AdamOptions(0.9, 0.999, 1e-8, json.GetProperty("weight_decay").GetDouble(), json.GetProperty("max_grad_norm").GetDouble());
-        var size = json.GetProperty("per_device_train_batch_size").GetInt32();
+        // Accumulated gradients are micro-batches of ours.
+        var micro = json.GetProperty("per_device_train_batch_size").GetInt32();
+        var size = micro * (json.TryGetProperty("gradient_accumulation_steps", out var steps) ? steps.GetInt32() : 1);
 
-        var config = PolicyDirectory.LoadConfig(SharedData.PathOf(Checkpoint));
-        using var start = PolicyDirectory.LoadWeights(SharedData.PathOf(Checkpoint), config);
+        var checkpoint = SharedData.PathOf("fixtures/hf/" + curve.RootElement.GetProperty("model").GetString());
+        var adapter = curve.RootElement.GetProperty("adapter").GetString();
+        var config = PolicyDirectory.LoadConfig(checkpoint);
+        using var start = PolicyOrigin.Of(checkpoint, adapter is null ? null : Path.Combine(checkpoint, adapter)).LoadWeights(config);
         using var model = new LlamaModel(config);
-        using var trainer = new PolicyTrainer(model, start, new TrainerOptions(beta, schedule, adam, 0));
+        using var trainer = new PolicyTrainer(model, start, new TrainerOptions(beta, schedule, adam, micro));
         var scorer = new PoolScorer(model);
         var records = curve.RootElement.GetProperty("records").EnumerateArray().Select((record, index) =>
         {
@@ -58,10 +68,10 @@ public sealed class TrlCurveTests
         Assert.Equal(12, update);
         // Of two runs of TRL itself sums differ by some 1e-6 of the sums of absolute values.
         var sums = curve.RootElement.GetProperty("final_parameter_sum_and_abs_sum");
-        Assert.Equal(trainer.Weights.Tensors.Keys, sums.EnumerateObject().Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(trainer.Weights.Tensors.Keys, sums.EnumerateObject().Select(tensor => Name(tensor)).Order(StringComparer.Ordinal));
         foreach (var of in sums.EnumerateObject())
         {
-            var values = trainer.Weights.Tensors[of.Name].detach().data<float>().ToArray();
+            var values = trainer.Weights.Tensors[Name(of)].detach().data<float>().ToArray();
             var scale = of.Value[1].GetDouble();
             Assert.Equal(of.Value[0].GetDouble(), values.Sum(value => (double)value), 1e-5 * scale);
             Assert.Equal(scale, values.Sum(value => Math.Abs((double)value)), 1e-5 * scale);
@@ -71,6 +81,9 @@ public sealed class TrlCurveTests
         for (var i = 0; i < after.Length; i++)
             Assert.Equal(after[i], scorer.ScoreAlone(trainer.Weights, records[i].Pool.Tokens)[0], 1e-4 * Math.Abs(after[i]));
     }
+
+    // In a model PEFT has the adapter's name in those of its tensors, in a file not.
+    private static string Name(JsonProperty tensor) => tensor.Name.Replace(".default.", ".", StringComparison.Ordinal);
 
     private static int[] Ids(JsonElement record, string name) => [.. record.GetProperty(name).EnumerateArray().Select(id => id.GetInt32())];
 }

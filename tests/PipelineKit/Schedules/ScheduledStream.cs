@@ -32,7 +32,7 @@ internal sealed class ScheduledStream : ISimulatedStream
 
     public LoadedPolicy Policy { get; }
 
-    public string PolicyDirectory => Policy.Directory;
+    public string PolicyDirectory => Policy.Origin.Base;
 
     public FileSource Open(RunOptions options) => new([_file], options.Files);
 

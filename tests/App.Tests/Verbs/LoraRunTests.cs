@@ -1,0 +1,112 @@
+using System.Text.Json.Nodes;
+using MassDpo.App.Tests.Running;
+using MassDpo.Policy;
+using MassDpo.Policy.Tokenizers;
+using MassDpo.PolicyKit;
+using MassDpo.TestKit;
+
+namespace MassDpo.App.Tests.Verbs;
+
+/// <summary>Runs that train an adapter, end to end through the command line.</summary>
+public sealed class LoraRunTests : IDisposable
+{
+    private const string Adapter = "adapter_model.safetensors";
+
+    private readonly SimulatedStream _stream = new();
+    private readonly TempFolder _folder = new();
+
+    [Theory]
+    [InlineData(PolicyFamily.Llama)]
+    [InlineData(PolicyFamily.Qwen3)]
+    public async Task A_run_trains_an_adapter_which_is_replayed_bit_for_bit_and_is_itself_a_policy(PolicyFamily family)
+    {
+        var policy = Written(family);
+        var before = File.ReadAllBytes(Path.Combine(policy, "model.safetensors"));
+        var output = _folder["output"];
+        await Called.Well(Words(policy, output, "--passes", "2", "--selectors", "2", "--eval", _stream.Data));
+        Assert.Equal(["adapter_config.json", Adapter], Directory.GetFiles(Path.Combine(output, "policy")).Select(file => Path.GetFileName(file)).Order());
+        Assert.Equal(before, File.ReadAllBytes(Path.Combine(policy, "model.safetensors")));
+        var report = JsonNode.Parse(File.ReadAllText(Path.Combine(output, "report.json")))!;
+        Assert.NotEqual((double)report["before"]!["pl_loss"]!, (double)report["after"]!["pl_loss"]!);
+
+        Assert.Contains("bit for bit the one in", (await Called.Well("replay", output, "--output", _folder["again"])).Out);
+        Assert.Equal(Trained(output), File.ReadAllBytes(_folder[$"again/{Adapter}"]));
+        // As a policy of its own it measures what the run measured at its end.
+        var measured = JsonNode.Parse((await Called.Well("eval", "--data", _stream.Data, "--policy", Path.Combine(output, "policy"), "--reference", policy, "--json")).Out)!;
+        Assert.Equal((double)report["after"]!["pl_loss"]!, (double)measured["pl_loss"]!, 1e-5);
+    }
+
+    [Fact]
+    public async Task A_run_that_is_stopped_and_goes_on_gives_the_same_adapter()
+    {
+        var policy = Written(PolicyFamily.Llama);
+        await Called.Well(Words(policy, _folder["whole"], "--passes", "2"));
+        await Called.Well(Words(policy, _folder["parts"], "--passes", "1"));
+        await Called.Well(Words(policy, _folder["parts"], "--passes", "2"));
+        // What the end of a pass cuts short differs: only where batches fall alike is it the same.
+        Assert.Equal(Updates(_folder["whole"]).Take(5), Updates(_folder["parts"]).Take(5));
+        await Called.Refused(1, Words(policy, _folder["parts"], "--passes", "3", "--set", "lora.rank=4"), "lora.rank was 3 and is 4");
+        await Called.Refused(1, [.. Words(policy, _folder["parts"], "--passes", "3"), "--set", "lora.rank=0"], "lora.rank was 3 and is 0");
+    }
+
+    [Fact]
+    public async Task An_adapter_goes_on_being_trained_from_its_directory_or_named_beside_its_base()
+    {
+        var policy = Written(PolicyFamily.Llama);
+        await Called.Well(Words(policy, _folder["first"]));
+        var adapter = _folder["first/policy"];
+        string[] rest = ["--data", _stream.Data, "--set", "learner.learning-rate=1e-2"];
+        await Called.Well(["run", "--policy", adapter, "--output", _folder["a"], .. rest]);
+        await Called.Well(["run", "--policy", policy, "--output", _folder["b"], "--set", $"lora.adapter={adapter}", .. rest]);
+        Assert.NotEqual(Trained(_folder["first"]), Trained(_folder["a"]));
+        Assert.Equal(Trained(_folder["a"]), Trained(_folder["b"]));
+        Assert.Contains("bit for bit the one in", (await Called.Well("replay", _folder["a"], "--output", _folder["again"])).Out);
+        await Called.Refused(1, Words(adapter, _folder["c"]), "goes on training as it is", "leave lora.rank at 0");
+        await Called.Refused(2, [.. Words(policy, _folder["c"]), "--set", $"lora.adapter={adapter}"], "lora.adapter", "leave lora.rank at 0");
+    }
+
+    [Fact]
+    public async Task A_checkpoint_of_an_adapter_is_promoted_and_rolled_back_to()
+    {
+        var output = _folder["output"];
+        await Called.Well(Words(Written(PolicyFamily.Llama), output, "--passes", "2", "--set", "checkpoint.keep=10"));
+        await Called.Well("checkpoints", "promote", output, "--checkpoint", "6", "--to", _folder["promoted"]);
+        Assert.NotEqual(Trained(output), File.ReadAllBytes(_folder[$"promoted/{Adapter}"]));
+        await Called.Well("checkpoints", "rollback", output, "6");
+        Assert.Equal(Trained(output), File.ReadAllBytes(_folder[$"promoted/{Adapter}"]));
+    }
+
+    [Theory]
+    [InlineData("lora.targets=lm_head", 1, "'lm_head' is none of the matrices")]
+    [InlineData("lora.targets=", 2, "lora.targets")]
+    [InlineData("lora.rank-pattern=q_proj", 2, "down_proj 4")]
+    [InlineData("lora.rank-pattern=q_proj 0", 2, "lora.rank-pattern")]
+    [InlineData("reference.mix=0.5", 2, "a mixture of two adapters")]
+    public async Task Settings_that_make_no_adapter_are_refused_with_the_remedy(string setting, int code, string named) =>
+        await Called.Refused(code, [.. Words(Written(PolicyFamily.Llama), _folder["none"]), "--set", "reference.refresh=2", "--set", setting], named);
+
+    public void Dispose()
+    {
+        _stream.Dispose();
+        _folder.Dispose();
+    }
+
+    private string Written(PolicyFamily family)
+    {
+        var config = MadePolicy.Config(vocabulary: 40, hidden: 8, layers: 1, heads: 2, keyValueHeads: 1, positions: 16) with { Family = family };
+        using var weights = MadePolicy.Weights(config);
+        PolicyDirectory.Save(_folder["policy"], config, WordLevelTokenizer.Create(MadePolicy.Items(config), splitsAtWhitespace: false), weights);
+        return _folder["policy"];
+    }
+
+    private string[] Words(string policy, string output, params string[] more) =>
+    [
+        "run", "--data", _stream.Data, "--policy", policy, "--output", output, "--set", "lora.rank=3", "--set", "lora.alpha=12", "--set", "lora.rank-pattern=down_proj 2",
+        "--set", "learner.batch=8", "--set", "learner.learning-rate=2e-2", "--set", "checkpoint.updates=2", .. more,
+    ];
+
+    private static byte[] Trained(string output) => File.ReadAllBytes(Path.Combine(output, "policy", Adapter));
+
+    private static IEnumerable<string?> Updates(string output) =>
+        File.ReadLines(Path.Combine(output, "updates.jsonl")).Select(line => (string?)JsonNode.Parse(line)!["policy_hash"] ?? line);
+}
