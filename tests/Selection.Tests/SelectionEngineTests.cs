@@ -62,7 +62,7 @@ public sealed class SelectionEngineTests : IDisposable
     {
         // Some pools have no more negatives than are kept.
         var pools = Pools(12);
-        var scorer = new PoolScorer(_model, tensorOperationsOnly);
+        var scorer = new PoolScorer(_model, tensorOperationsOnly: tensorOperationsOnly);
         foreach (var selection in Select(method, tensorOperationsOnly, new ReferenceCache(1 << 20), pools))
         {
             int[] candidates = [0, .. selection.Picks];
@@ -100,7 +100,7 @@ public sealed class SelectionEngineTests : IDisposable
     private BlockOutcome Outcome(SelectionMethod method, bool tensorOperationsOnly, ReferenceCache cache, IReadOnlyList<CandidatePool?> pools)
     {
         var options = new SelectionOptions(method, new KernelOptions { Negatives = 3, Beta = 1 }, Seed: 1, MetricsSample: 0, EffectiveRank: false, IncludeMeta: false);
-        var engine = new SelectionEngine(new PoolScorer(_model, tensorOperationsOnly), new SharedTensors(_reference), cache, options, TimeProvider.System);
+        var engine = new SelectionEngine(new PoolScorer(_model, tensorOperationsOnly: tensorOperationsOnly), new SharedTensors(_reference), cache, options, TimeProvider.System);
         using var policy = _snapshot.TryAcquire()!;
         return engine.Select(new PoolBlock(new SlotBlock(1, 0, 0, pools.Count, 1), pools), policy, "selector-1");
     }

@@ -2,6 +2,7 @@ using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
+using MassDpo.Shared.Numerics;
 using static TorchSharp.torch;
 
 namespace MassDpo.Learner.Training;
@@ -15,6 +16,12 @@ public sealed record TrainerOptions(double Beta, LearningRateSchedule Schedule, 
 {
     /// <summary>What is made smaller.</summary>
     public PreferenceLoss Loss { get; init; }
+
+    /// <summary>What may be in memory at a time.</summary>
+    public ComputeLimits Limits { get; init; } = ComputeLimits.Default;
+
+    /// <summary>Of what is drawn at random while training.</summary>
+    public long Seed { get; init; }
 
     /// <summary>How the reference follows the policy.</summary>
     public ReferenceOptions Reference { get; init; } = ReferenceOptions.Fixed;
@@ -37,6 +44,8 @@ public sealed record RewardMetrics(double Chosen, double Rejected, double Margin
 /// </summary>
 public sealed class PolicyTrainer : IDisposable
 {
+    private const int DropoutStream = 0xD209;
+
     // Takes the place of a record that is left out, so that the others are computed as before.
     private static readonly EncodedPool Masked = new([0], [[0], [0]]);
 
@@ -60,7 +69,7 @@ public sealed class PolicyTrainer : IDisposable
         _options = options;
         Weights = ((PolicyWeights)found.Tensors).Copy(trainable: true);
         Reference = new MovingReference(found, options.Reference);
-        _scorer = new DifferentiableScorer(model, Weights);
+        _scorer = new DifferentiableScorer(model, Weights, options.Limits);
         _optimizer = new AdamOptimizer(Weights.Tensors, options.Adam);
     }
 
@@ -146,29 +155,37 @@ public sealed class PolicyTrainer : IDisposable
         var size = _options.MicroBatch > 0 ? _options.MicroBatch : batch.Length;
         var packs = Array.ConvertAll(batch, selection => selection is null ? Masked : selection.Pool.Tokens.Of(selection.Picks));
         var bad = new List<int>();
-        var count = 0;
-        for (var start = 0; start < batch.Length; start += count)
+        foreach (var group in Groups(packs, size))
         {
             using var scope = NewDisposeScope();
-            // A micro-batch is what is computed together at most.
-            var end = Math.Min(batch.Length, (start / size + 1) * size);
-            count = Math.Min(end - start, _scorer.Fitting(packs, start));
-            var part = batch.AsSpan(start, count).ToArray();
+            var part = Array.ConvertAll(group, index => batch[index]);
             if (Array.TrueForAll(part, selection => selection is null))
                 continue;
-            var (losses_N, z, logps) = Losses(part, packs[start..(start + count)]);
+            var (losses_N, z, logps) = Losses(part, Array.ConvertAll(group, index => packs[index]));
             var losses = losses_N.data<float>().ToArray();
             var most = z.Length / part.Length;
             for (var i = 0; i < part.Length; i++)
                 if (part[i] is { } selection && !IsFinite(losses[i], z.AsSpan(i * most, selection.Picks.Length)))
-                    bad.Add(start + i);
+                    bad.Add(group[i]);
             if (bad.Count > 0)
                 continue;
             var weights_N = tensor(Array.ConvertAll(part, selection => selection is null ? 0f : 1f / active), dtype: ScalarType.Float32);
             _scorer.Backward((losses_N * weights_N).sum());
             sums.Add(part, losses, z, logps, _options.Beta);
         }
+        bad.Sort();
         return bad;
+    }
+
+    // A micro-batch is what is computed together at most.
+    private IEnumerable<int[]> Groups(EncodedPool[] packs, int size)
+    {
+        for (var start = 0; start < packs.Length; start += size)
+        {
+            var first = start;
+            foreach (var group in _scorer.Plan(packs[start..Math.Min(packs.Length, start + size)]))
+                yield return Array.ConvertAll(group, index => first + index);
+        }
     }
 
     // A z of −∞ leaves the loss finite, as if the negative were not there.
@@ -223,13 +240,16 @@ public sealed class PolicyTrainer : IDisposable
             }
             bias.AsSpan(n * most + count - 1, most - count + 1).Fill(float.NegativeInfinity);
         }
-        var logps_C = _scorer.Logps(packs);
+        var logps_C = _scorer.Logps(packs, [.. part.Select(Seed)]);
         var ratios_NK1 = (logps_C - tensor(reference, dtype: ScalarType.Float32)).index_select(0, tensor(order, dtype: ScalarType.Int64))
             .view(part.Count, most + 1);
         var (losses_N, z_NK) = PreferenceLosses.Of(_options.Loss, _options.Beta, ratios_NK1,
             tensor(lengths, [part.Count, most + 1], dtype: ScalarType.Float32), tensor(bias, [part.Count, most], dtype: ScalarType.Float32));
         return (losses_N.MoveToOuterDisposeScope(), z_NK.data<float>().ToArray(), logps_C.data<float>().ToArray());
     }
+
+    // Whatever is drawn for a slot is drawn from the run's seed and the slot.
+    private long Seed(Selection? selection) => selection is null ? _options.Seed : (long)new StableRandom(_options.Seed, selection.Event.Slot, DropoutStream).Next();
 
     private sealed class Sums
     {

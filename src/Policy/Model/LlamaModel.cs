@@ -1,3 +1,4 @@
+using MassDpo.Policy.Lora;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 
@@ -24,41 +25,59 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
     /// <param name="weights">of any version</param>
     /// <param name="batch">the packs</param>
     /// <param name="dropout">probability at the embedding and at what each layer adds; 0: none</param>
-    public Tensor Hidden(PolicyWeights weights, PackedBatch batch, double dropout = 0)
+    public Tensor Hidden(PolicyWeights weights, PackedBatch batch, double dropout = 0) => Hidden(weights, batch, dropout, null);
+
+    internal Tensor Hidden(PolicyWeights weights, PackedBatch batch, double dropout, AdapterDropout? adapters)
     {
         using var scope = NewDisposeScope();
-        long N = batch.Rows, L = batch.Length, d = config.HiddenSize;
-        var (cos, sin) = Rotation(batch.Positions, N, L);
-        var bias = batch.Bias_N1LL ?? Causal(L);
-        var windowed = config.Window is { } window && L > window ? Windowed(batch, bias, window) : bias;
-        var x = Dropped(weights.Embedding.index_select(0, batch.Tokens), dropout);
+        var frame = Frame(batch);
+        var x = Dropped(Embed(weights, batch), dropout);
         for (var layer = 0; layer < config.Layers; layer++)
-        {
-            var w = weights.Layers[layer];
-            var normed = Norm(x, w.AttentionNorm);
-            var keys = Rotate(HeadNorm(Heads(w.Key.Of(normed), N, L, config.KeyValueHeads), w.KeyNorm), cos, sin);
-            var values = Heads(w.Value.Of(normed), N, L, config.KeyValueHeads);
-            var visible = config.WindowOf(layer) is null ? bias : windowed;
-            var places = L;
-            if (layer == config.Layers - 1)
-            {
-                places = batch.PlacesPerRow;
-                x = x.index_select(0, batch.Places_NR);
-                normed = normed.index_select(0, batch.Places_NR);
-                (cos, sin, visible) = AtPlaces(batch, cos, sin, visible);
-            }
-            var queries = Rotate(HeadNorm(Heads(w.Query.Of(normed), N, places, config.Heads), w.QueryNorm), cos, sin);
-            var attended = Attend(queries, keys, values, visible).transpose(1, 2).reshape(N * places, config.Heads * config.HeadSize);
-            x = x + Dropped(w.AttentionOutput.Of(attended), dropout);
-            normed = Norm(x, w.MlpNorm);
-            x = x + Dropped(w.Down.Of(silu(w.Gate.Of(normed)) * w.Up.Of(normed)), dropout);
-        }
-        if (batch.Real_U is not null)
-            x = x.index_select(0, batch.Real_U);
-        return Norm(x, weights.FinalNorm).MoveToOuterDisposeScope();
+            x = Layer(weights, batch, frame, layer, x, dropout, adapters);
+        return Last(weights, batch, x).MoveToOuterDisposeScope();
     }
 
-    /// <summary>log π of every response token, [T], from the hidden states of <see cref="Hidden"/>, and the logits it needed, [U, V].</summary>
+    /// <summary>What the tokens of packs are at first: [N·L, d].</summary>
+    internal static Tensor Embed(PolicyWeights weights, PackedBatch batch) => weights.Embedding.index_select(0, batch.Tokens);
+
+    /// <summary>What one layer makes of its input, [N·L, d]: the same, and of the last one [N·R, d].</summary>
+    internal Tensor Layer(PolicyWeights weights, PackedBatch batch, ForwardFrame frame, int layer, Tensor x, double dropout, AdapterDropout? adapters)
+    {
+        using var scope = NewDisposeScope();
+        long N = batch.Rows, L = batch.Length, places = L;
+        var w = weights.Layers[layer];
+        var (cos, sin) = (frame.Cos, frame.Sin);
+        var visible = config.WindowOf(layer) is null ? frame.Visible : frame.InWindow;
+        var normed = Norm(x, w.AttentionNorm);
+        var keys = Rotate(HeadNorm(Heads(w.Key.Of(normed, adapters), N, L, config.KeyValueHeads), w.KeyNorm), cos, sin);
+        var values = Heads(w.Value.Of(normed, adapters), N, L, config.KeyValueHeads);
+        if (layer == config.Layers - 1)
+        {
+            places = batch.PlacesPerRow;
+            x = x.index_select(0, batch.Places_NR);
+            normed = normed.index_select(0, batch.Places_NR);
+            (cos, sin, visible) = AtPlaces(batch, cos, sin, visible);
+        }
+        var queries = Rotate(HeadNorm(Heads(w.Query.Of(normed, adapters), N, places, config.Heads), w.QueryNorm), cos, sin);
+        var attended = Attend(queries, keys, values, visible).transpose(1, 2).reshape(N * places, config.Heads * config.HeadSize);
+        x = x + Dropped(w.AttentionOutput.Of(attended, adapters), dropout);
+        normed = Norm(x, w.MlpNorm);
+        return (x + Dropped(w.Down.Of(silu(w.Gate.Of(normed, adapters)) * w.Up.Of(normed, adapters), adapters), dropout)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The last hidden states, after the final norm, from what the last layer gave: [U, d].</summary>
+    internal Tensor Last(PolicyWeights weights, PackedBatch batch, Tensor x) => Norm(batch.Real_U is null ? x : x.index_select(0, batch.Real_U), weights.FinalNorm);
+
+    /// <summary>What all layers share.</summary>
+    internal ForwardFrame Frame(PackedBatch batch)
+    {
+        long N = batch.Rows, L = batch.Length;
+        var (cos, sin) = Rotation(batch.Positions, N, L);
+        var visible = batch.Bias_N1LL ?? Causal(L);
+        return new ForwardFrame(cos, sin, visible, config.Window is { } window && L > window ? Windowed(batch, visible, window) : visible);
+    }
+
+    /// <summary>log π of every response token, [T], from the hidden states of <see cref="Hidden(PolicyWeights, PackedBatch, double)"/>, and the logits it needed, [U, V].</summary>
     public static (Tensor Logps_T, Tensor Logits_UV) TokenLogps(PolicyWeights weights, PackedBatch batch, Tensor hidden_Ud)
     {
         using var scope = NewDisposeScope();
@@ -142,3 +161,10 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
 
     private static Tensor Causal(long length) => full([length, length], float.NegativeInfinity).triu(1).view(1, 1, length, length);
 }
+
+/// <summary>What all layers of a forward share.</summary>
+/// <param name="Cos">[N or 1, 1, L, head size / 2]</param>
+/// <param name="Sin">likewise</param>
+/// <param name="Visible">[N or 1, 1, L, L]: 0 where a place (third) sees another (fourth), −∞ where not</param>
+/// <param name="InWindow">the same in layers with a window</param>
+internal sealed record ForwardFrame(Tensor Cos, Tensor Sin, Tensor Visible, Tensor InWindow);

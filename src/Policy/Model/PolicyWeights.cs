@@ -282,7 +282,8 @@ public sealed class PolicyWeights : ISnapshotTensors
         var low = !_isOff && _adapter is not null && _adapter.TryGetValue(AdapterTensors.A(module), out var a)
             ? new LowRank(a, _adapter[AdapterTensors.B(module)], Lora!.ScaleOf(module))
             : null;
-        return new Projection(_base.ByName[module + ".weight"], _base.ByName.GetValueOrDefault(module + ".bias"), low);
+        var number = layer * WeightNames.Projections.Length + WeightNames.Projections.IndexOf(part);
+        return new Projection(_base.ByName[module + ".weight"], _base.ByName.GetValueOrDefault(module + ".bias"), low, number);
     }
 
     private static SortedDictionary<string, Tensor> Clones(SortedDictionary<string, Tensor> tensors, bool trainable)

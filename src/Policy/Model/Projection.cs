@@ -8,15 +8,18 @@ namespace MassDpo.Policy.Model;
 /// <param name="Weight">W, [outputs, inputs]</param>
 /// <param name="Bias">b, [outputs]; null: none</param>
 /// <param name="Adapter">A, B and s; null: none</param>
-public sealed record Projection(Tensor Weight, Tensor? Bias, LowRank? Adapter)
+/// <param name="Number">of the matrix among all of the policy's</param>
+public sealed record Projection(Tensor Weight, Tensor? Bias, LowRank? Adapter, int Number)
 {
     /// <summary>Whether it is a matrix and nothing else.</summary>
     public bool IsPlain => Bias is null && Adapter is null;
 
-    /// <summary>[…, inputs] to […, outputs].</summary>
-    public Tensor Of(Tensor x)
+    /// <summary>[rows, inputs] to [rows, outputs].</summary>
+    /// <param name="x">see above</param>
+    /// <param name="dropout">leaves inputs of the adapter out; null: none</param>
+    internal Tensor Of(Tensor x, AdapterDropout? dropout)
     {
         var y = linear(x, Weight, Bias);
-        return Adapter is null ? y : y + linear(linear(x, Adapter.A), Adapter.B) * Adapter.Scale;
+        return Adapter is null ? y : y + linear(linear(dropout is null ? x : dropout.Of(x, Number), Adapter.A), Adapter.B) * Adapter.Scale;
     }
 }

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace MassDpo.Policy.Model;
 
 /// <summary>What Hugging Face calls the parameters of a policy of the Llama family.</summary>
@@ -16,7 +18,7 @@ internal static class WeightNames
     public const string Down = "mlp.down_proj";
 
     /// <summary>The matrices of a layer, which an adapter may add to.</summary>
-    public static IReadOnlyList<string> Projections { get; } = [Query, Key, Value, AttentionOutput, Gate, Up, Down];
+    public static ImmutableArray<string> Projections { get; } = [Query, Key, Value, AttentionOutput, Gate, Up, Down];
 
     /// <summary>A part of a layer, as in <c>model.layers.0.mlp.up_proj</c>.</summary>
     public static string Module(int layer, string part) => $"model.layers.{layer}.{part}";

@@ -6,9 +6,9 @@ using static TorchSharp.torch;
 namespace MassDpo.Policy.Scoring;
 
 /// <summary>
-/// Scores pools so that gradients can be taken with respect to the weights. Policies in float32 on the CPU, with one thread inside an operation, go
-/// forward and back through native/fused where this process has it; all others, and all where asked for, through tensor operations and autograd. Either
-/// way gradients add up in the weights' <c>grad</c>, and the same calls give the same bits. Not thread-safe.
+/// Scores pools so that gradients can be taken with respect to the weights. Llamas in float32 on the CPU whose weights are all trained, with one thread inside an
+/// operation, go forward and back through native/fused where this process has it; all others, and all where asked for, through tensor operations and autograd.
+/// Either way gradients add up in the weights' <c>grad</c>, and the same calls give the same bits. Not thread-safe.
 /// </summary>
 public sealed class DifferentiableScorer : IDisposable
 {
@@ -18,17 +18,22 @@ public sealed class DifferentiableScorer : IDisposable
 
     private readonly LlamaModel _model;
     private readonly PolicyWeights _weights;
+    private readonly ComputeLimits _limits;
     private readonly Dictionary<Tensor, Tensor> _gradients = new(ReferenceEqualityComparer.Instance);
     private readonly FusedLearner? _fused;
+    // What the next backward goes through, in tensor operations.
+    private PackedPass? _pass;
+    private List<(EncodedPool Part, int First, long? Seed)> _split = [];
     private Tensor? _logps;
     private bool _changed;
 
     /// <param name="model">the forward in tensor operations</param>
     /// <param name="weights">that collect gradients; they stay the caller's</param>
+    /// <param name="limits">of memory in tensor operations; null: <see cref="ComputeLimits.Default"/></param>
     /// <param name="tensorOperationsOnly">leaves native/fused out: the readable reference that it is held against</param>
-    public DifferentiableScorer(LlamaModel model, PolicyWeights weights, bool tensorOperationsOnly = false)
+    public DifferentiableScorer(LlamaModel model, PolicyWeights weights, ComputeLimits? limits = null, bool tensorOperationsOnly = false)
     {
-        (_model, _weights) = (model, weights);
+        (_model, _weights, _limits) = (model, weights, limits ?? ComputeLimits.Default);
         if (tensorOperationsOnly || !IsFused(weights))
             return;
         foreach (var tensor in weights.Tensors.Values)
@@ -43,54 +48,42 @@ public sealed class DifferentiableScorer : IDisposable
     /// <summary>Whether weights like these go through native/fused.</summary>
     public static bool IsFused(PolicyWeights weights) => get_num_threads() == 1 && FusedWeights.CanPack(weights);
 
-    /// <summary>
-    /// How many pools from the first given one on are best computed together: some at least, all where tensor operations do the work.
-    /// </summary>
-    public int Fitting(IReadOnlyList<EncodedPool> pools, int start)
-    {
-        if (_fused is null)
-            return pools.Count - start;
-        var (count, rows, places) = (0, 0, 0L);
-        while (start + count < pools.Count)
-        {
-            var pool = pools[start + count];
-            var own = pool.Responses.Sum(response => response.Length - 1);
-            rows += pool.Prompt.Length + own;
-            places += 1 + own;
-            if (count > 0 && (rows > MostRows || places * _model.Config.VocabularySize > MostLogits))
-                break;
-            count++;
-        }
-        return count;
-    }
+    /// <summary>Which pools are computed together, of those given; all of them, indices in each group in order. A pure function of the pools and the limits.</summary>
+    public IReadOnlyList<int[]> Plan(IReadOnlyList<EncodedPool> pools) => _fused is null ? PackPlan.Groups(pools, _limits.Tokens) : Runs(pools);
 
     /// <summary>
     /// log π(y|x) of every candidate, [C], in nats, which a loss may be computed from. It is valid until the next call.
     /// </summary>
-    public Tensor Logps(IReadOnlyList<EncodedPool> pools)
+    /// <param name="pools">one group of <see cref="Plan"/>, so that memory is bounded; a pool that is longer than the limit is split by candidates</param>
+    /// <param name="seeds">of each pool's dropout, where the weights have any; null: none is left out</param>
+    public Tensor Logps(IReadOnlyList<EncodedPool> pools, IReadOnlyList<long>? seeds = null)
     {
-        _logps?.Dispose();
-        _logps = null;
+        Forget();
         if (_fused is null)
-        {
-            using var batch = PackedBatch.Of(pools);
-            return _logps = _model.Logps(_weights, batch).DetachFromDisposeScope();
-        }
+            return Leaf(Forward(pools, seeds));
         if (_changed)
             _fused.Refresh();
         _changed = false;
-        _logps = tensor(_fused.Forward(pools), dtype: ScalarType.Float32).DetachFromDisposeScope();
-        return _logps.requires_grad_();
+        return Leaf(tensor(_fused.Forward(pools), dtype: ScalarType.Float32));
     }
 
     /// <summary>Adds the gradients of a loss, one number, that was computed from what <see cref="Logps"/> gave last.</summary>
     public void Backward(Tensor loss)
     {
         loss.backward();
-        if (_fused is null)
+        using var gradient_C = _logps!.grad!;
+        if (_fused is not null)
+        {
+            _fused.Backward(gradient_C.data<float>().ToArray());
             return;
-        using var gradients = _logps!.grad;
-        _fused.Backward(gradients!.data<float>().ToArray());
+        }
+        _pass?.Backward(gradient_C);
+        foreach (var (part, first, seed) in _split)
+        {
+            using var pass = new PackedPass(_model, _weights, [part], _limits, seed is { } own ? [own] : null);
+            using var ofPart_C = gradient_C.narrow(0, first, part.Candidates);
+            pass.Backward(ofPart_C);
+        }
     }
 
     /// <summary>To be told when the weights have changed.</summary>
@@ -98,9 +91,67 @@ public sealed class DifferentiableScorer : IDisposable
 
     public void Dispose()
     {
-        _logps?.Dispose();
+        Forget();
         _fused?.Dispose();
         foreach (var gradient in _gradients.Values)
             gradient.Dispose();
+    }
+
+    // One pass where all fits; else part by part, once now without and once in the backward with what gradients need.
+    private Tensor Forward(IReadOnlyList<EncodedPool> pools, IReadOnlyList<long>? seeds)
+    {
+        if (pools.All(pool => PackPlan.LengthOf(pool) <= _limits.Tokens))
+        {
+            _pass = new PackedPass(_model, _weights, pools, _limits, seeds);
+            return _pass.Logps_C.alias();
+        }
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var first = 0;
+        var logps = new List<Tensor>();
+        for (var n = 0; n < pools.Count; n++)
+        {
+            foreach (var part in PackPlan.Split(pools[n], _limits.Tokens))
+            {
+                // Parts of a pool have dropout of their own each.
+                var seed = seeds is null ? (long?)null : unchecked(seeds[n] * 31 + first);
+                using var pass = new PackedPass(_model, _weights, [part], _limits, seed is { } own ? [own] : null);
+                logps.Add(pass.Logps_C.clone());
+                _split.Add((part, first, seed));
+                first += part.Candidates;
+            }
+        }
+        return cat(logps, 0).MoveToOuterDisposeScope();
+    }
+
+    // A leaf of the loss's own graph: what lies before it is gone through apart.
+    private Tensor Leaf(Tensor logps) => _logps = logps.DetachFromDisposeScope().requires_grad_();
+
+    private void Forget()
+    {
+        _logps?.Dispose();
+        _pass?.Dispose();
+        (_logps, _pass, _split) = (null, null, []);
+    }
+
+    private List<int[]> Runs(IReadOnlyList<EncodedPool> pools)
+    {
+        var runs = new List<int[]>();
+        for (var start = 0; start < pools.Count; start += runs[^1].Length)
+        {
+            var (count, rows, places) = (0, 0, 0L);
+            while (start + count < pools.Count)
+            {
+                var pool = pools[start + count];
+                var own = pool.Responses.Sum(response => response.Length - 1);
+                rows += pool.Prompt.Length + own;
+                places += 1 + own;
+                if (count > 0 && (rows > MostRows || places * _model.Config.VocabularySize > MostLogits))
+                    break;
+                count++;
+            }
+            runs.Add([.. Enumerable.Range(start, count)]);
+        }
+        return runs;
     }
 }

@@ -5,39 +5,32 @@ namespace MassDpo.Policy.Scoring;
 /// <summary>
 /// Inner products of the gradients of log π(y|x) with respect to the output matrix, g = Σ_t (e_{y_t} − π_t) h_tᵀ, without a matrix of |V|×d:
 /// ⟨g, g'⟩ = Σ_{t,t'} (h_t·h_t')·((e_{y_t} − π_t)·(e_{y_t'} − π_t')). Where embedding and output are tied it is the output's part of the gradient. It
-/// takes U²(|V| + d) multiplications and U·|V| probabilities of one pool, U its predicting places.
+/// takes U²(|V| + d) multiplications for one pool, U its predicting places.
 /// </summary>
 internal static class HeadGram
 {
-    // Probabilities that are widened to float64 at a time.
-    private const long Widened = 1 << 22;
-
     /// <summary>
     /// The products in float64, so that the matrix is positive semidefinite to rounding: [C × C], row-major.
     /// </summary>
-    /// <param name="hidden_Ud">the last hidden states of the pool's places</param>
-    /// <param name="probabilities_UV">π at these places</param>
+    /// <param name="head">of the pool</param>
     /// <param name="places">of the pool</param>
     /// <param name="whole">
     /// whether the gradients are whole. If not, π_0 h_0ᵀ is left out, which the first place adds to all candidates' alike: differences are the same,
     /// with fewer digits cancelled
     /// </param>
-    public static double[] Of(Tensor hidden_Ud, Tensor probabilities_UV, PoolPlaces places, bool whole)
+    public static double[] Of(PoolHead head, PoolPlaces places, bool whole)
     {
         using var scope = NewDisposeScope();
+        var own_U = ones(places.Places, dtype: ScalarType.Float64);
         if (!whole)
-        {
-            var own_U = ones(places.Places, dtype: probabilities_UV.dtype);
             own_U.narrow(0, 0, 1).zero_();
-            probabilities_UV = probabilities_UV * own_U.unsqueeze(1);
-        }
         var (place_T, token_T) = (tensor(places.Place_T, dtype: ScalarType.Int64), tensor(places.Token_T, dtype: ScalarType.Int64));
-        var wide_Ud = hidden_Ud.to(ScalarType.Float64);
+        var wide_Ud = head.Hidden_Ud.to(ScalarType.Float64);
         var hidden_TT = AtTokens(wide_Ud.matmul(wide_Ud.t()));
         // π_t[y_t']
-        var cross_TT = probabilities_UV.index_select(1, token_T).to(ScalarType.Float64).index_select(0, place_T);
+        var cross_TT = (head.ProbabilitiesOf(token_T).to(ScalarType.Float64) * own_U.unsqueeze(1)).index_select(0, place_T);
         var same_TT = token_T.unsqueeze(1).eq(token_T.unsqueeze(0)).to(ScalarType.Float64);
-        var errors_TT = same_TT - cross_TT - cross_TT.t() + AtTokens(Products(probabilities_UV));
+        var errors_TT = same_TT - cross_TT - cross_TT.t() + AtTokens(Products(head, own_U));
         var membership_CT = tensor(places.Membership(mean: false), [places.Candidates, places.Token_T.Length], dtype: ScalarType.Float64);
         return membership_CT.matmul(hidden_TT * errors_TT).matmul(membership_CT.t()).data<double>().ToArray();
 
@@ -45,16 +38,14 @@ internal static class HeadGram
     }
 
     // π_u·π_u'
-    private static Tensor Products(Tensor probabilities_UV)
+    private static Tensor Products(PoolHead head, Tensor own_U)
     {
-        long places = probabilities_UV.shape[0], vocabulary = probabilities_UV.shape[1], step = Math.Max(1, Widened / places);
-        var products_UU = zeros([places, places], dtype: ScalarType.Float64);
-        for (long from = 0; from < vocabulary; from += step)
+        var products_UU = zeros([own_U.shape[0], own_U.shape[0]], dtype: ScalarType.Float64);
+        head.ForProbabilities(probabilities_Uv =>
         {
-            using var scope = NewDisposeScope();
-            var part = probabilities_UV.narrow(1, from, Math.Min(step, vocabulary - from)).to(ScalarType.Float64);
-            products_UU.add_(part.matmul(part.t()));
-        }
+            var wide_Uv = probabilities_Uv.to(ScalarType.Float64) * own_U.unsqueeze(1);
+            products_UU.add_(wide_Uv.matmul(wide_Uv.t()));
+        });
         return products_UU;
     }
 }

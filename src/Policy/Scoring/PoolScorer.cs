@@ -27,14 +27,17 @@ public sealed record PoolScores(int[] Start, float[] Logps, float[]? Features, i
 }
 
 /// <summary>
-/// Scores pools without gradients, packed: one forward for many pools, each prompt once. Policies in float32 on the CPU go through native/fused where
-/// this process has it, all others, and all where asked for, through tensor operations. Thread-safe.
+/// Scores pools without gradients, packed: one forward for many pools, each prompt once. Llamas in float32 on the CPU go through native/fused where
+/// this process has it, all others, and all where asked for, through tensor operations, as many places at a time as the limits allow. Thread-safe.
 /// </summary>
 /// <param name="model">the forward in tensor operations</param>
+/// <param name="limits">of memory in tensor operations; null: <see cref="ComputeLimits.Default"/></param>
 /// <param name="tensorOperationsOnly">leaves native/fused out: the readable reference that it is held against</param>
-public sealed class PoolScorer(LlamaModel model, bool tensorOperationsOnly = false)
+public sealed class PoolScorer(LlamaModel model, ComputeLimits? limits = null, bool tensorOperationsOnly = false)
 {
     internal LlamaModel Model => model;
+
+    internal ComputeLimits Limits { get; } = limits ?? ComputeLimits.Default;
 
     /// <summary>d: numbers in a candidate's feature vector.</summary>
     public int FeatureSize => model.Config.HiddenSize;
@@ -54,14 +57,74 @@ public sealed class PoolScorer(LlamaModel model, bool tensorOperationsOnly = fal
     {
         if (IsBatchInvariant(weights))
             return weights.WithPacked(packed => FusedForward.Score(packed, model.Config, model.Rotary, pools, outputFeatures));
+        var starts = new int[pools.Count + 1];
+        for (var n = 0; n < pools.Count; n++)
+            starts[n + 1] = starts[n] + pools[n].Candidates;
+        var d = FeatureSize;
+        var logps = new float[starts[^1]];
+        var features = outputFeatures ? new float[(long)starts[^1] * d] : null;
         using var _ = no_grad();
+        Forward(weights, pools, (parts, batch, hidden_Ud) =>
+        {
+            var expected_Ud = features is not null && batch.Candidate_T is not null ? zeros_like(hidden_Ud) : null;
+            var logps_T = OutputHead.TokenLogps(weights, batch, hidden_Ud, Limits.Logits, expected_Ud is null ? null
+                : (first, logits_uV) => expected_Ud.narrow(0, first, logits_uV.shape[0]).copy_(logits_uV.softmax(1).matmul(weights.Output)));
+            var ofParts = LlamaModel.CandidateLogps(batch, logps_T).data<float>().ToArray();
+            var featuresOfParts = features is null ? null : OutputFeatures(weights, batch, expected_Ud).data<float>().ToArray();
+            for (var i = 0; i < parts.Count; i++)
+            {
+                var (from, to, count) = (batch.CandidateStart[i], starts[parts[i].Pool] + parts[i].FirstCandidate, parts[i].Pack.Candidates);
+                Array.Copy(ofParts, from, logps, to, count);
+                if (features is not null)
+                    Array.Copy(featuresOfParts!, (long)from * d, features, (long)to * d, (long)count * d);
+            }
+        });
+        return new PoolScores(starts, logps, features, d);
+    }
+
+    /// <summary>
+    /// The last hidden states of each pool's places, [U, d]: the prompt's last one, then those of its candidates in order, as in <see cref="PoolPlaces"/>. They
+    /// belong to the caller's dispose scope.
+    /// </summary>
+    internal Tensor[] Hidden(PolicyWeights weights, IReadOnlyList<EncodedPool> pools)
+    {
+        var byPool = new SortedDictionary<int, Tensor>[pools.Count];
         using var scope = NewDisposeScope();
-        using var batch = PackedBatch.Of(pools);
-        var hidden_Ud = model.Hidden(weights, batch);
-        var (logps_T, logits_UV) = LlamaModel.TokenLogps(weights, batch, hidden_Ud);
-        var logps = LlamaModel.CandidateLogps(batch, logps_T).data<float>().ToArray();
-        var features = outputFeatures ? OutputFeatures(weights, batch, logits_UV).data<float>().ToArray() : null;
-        return new PoolScores(batch.CandidateStart, logps, features, model.Config.HiddenSize);
+        Forward(weights, pools, (parts, _, hidden_Ud) =>
+        {
+            var first = 0L;
+            foreach (var part in parts)
+            {
+                var places = 1 + part.Pack.Responses.Sum(response => response.Length - 1);
+                // The prompt's last place is in every part of a pool, and kept from the first.
+                var skipped = part.FirstCandidate == 0 ? 0 : 1;
+                (byPool[part.Pool] ??= [])[part.FirstCandidate] = hidden_Ud.narrow(0, first + skipped, places - skipped).clone().MoveToOuterDisposeScope();
+                first += places;
+            }
+        });
+        return [.. byPool.Select(parts => parts.Count == 1 ? parts.Values.First() : cat([.. parts.Values], 0)).Select(hidden => hidden.MoveToOuterDisposeScope())];
+    }
+
+    // All packs of the pools, group by group.
+    private void Forward(PolicyWeights weights, IReadOnlyList<EncodedPool> pools, Action<IReadOnlyList<PoolPart>, PackedBatch, Tensor> ofGroup)
+    {
+        var parts = new List<PoolPart>();
+        for (var n = 0; n < pools.Count; n++)
+        {
+            var first = 0;
+            foreach (var pack in PackPlan.Split(pools[n], Limits.Tokens))
+            {
+                parts.Add(new PoolPart(n, first, pack));
+                first += pack.Candidates;
+            }
+        }
+        foreach (var group in PackPlan.Groups([.. parts.Select(part => part.Pack)], Limits.Tokens))
+        {
+            using var scope = NewDisposeScope();
+            var together = Array.ConvertAll(group, index => parts[index]);
+            using var batch = PackedBatch.Of(Array.ConvertAll(together, part => part.Pack));
+            ofGroup(together, batch, model.Hidden(weights, batch));
+        }
     }
 
     /// <summary>
@@ -81,13 +144,16 @@ public sealed class PoolScorer(LlamaModel model, bool tensorOperationsOnly = fal
     /// <summary><see cref="ScoreCanonically"/> of one pool.</summary>
     public float[] ScoreAlone(PolicyWeights weights, EncodedPool pool) => Score(weights, [pool], outputFeatures: false).Logps;
 
-    private static Tensor OutputFeatures(PolicyWeights weights, PackedBatch batch, Tensor logits_UV)
+    // E_π[W] is null where every response has one token: then it is the same for all.
+    private static Tensor OutputFeatures(PolicyWeights weights, PackedBatch batch, Tensor? expected_Ud)
     {
         var features_Td = weights.Output.index_select(0, batch.Token_T);
-        if (batch.Candidate_T is null)
+        if (expected_Ud is null)
             return features_Td;
-        var expected_Ud = logits_UV.softmax(1).matmul(weights.Output);
         features_Td = features_Td - expected_Ud.index_select(0, batch.Place_T) * batch.Own_T!.unsqueeze(1);
-        return zeros([batch.Candidates, features_Td.shape[1]], dtype: features_Td.dtype, device: features_Td.device).index_add(0, batch.Candidate_T, features_Td, 1);
+        return zeros([batch.Candidates, features_Td.shape[1]], dtype: features_Td.dtype, device: features_Td.device).index_add(0, batch.Candidate_T!, features_Td, 1);
     }
+
+    // Some candidates of a pool, from one on.
+    private readonly record struct PoolPart(int Pool, int FirstCandidate, EncodedPool Pack);
 }

@@ -9,15 +9,13 @@ namespace MassDpo.Policy.Scoring;
 internal static class WholeOutputFeatures
 {
     /// <summary>[C × d], row-major.</summary>
-    /// <param name="output_Vd">W</param>
-    /// <param name="probabilities_UV">π at the pool's places</param>
+    /// <param name="head">of the pool</param>
     /// <param name="places">of the pool</param>
-    public static float[] Of(Tensor output_Vd, Tensor probabilities_UV, PoolPlaces places)
+    public static float[] Of(PoolHead head, PoolPlaces places)
     {
         using var scope = NewDisposeScope();
-        var expected_Ud = probabilities_UV.matmul(output_Vd);
-        var errors_Td = output_Vd.index_select(0, tensor(places.Token_T, dtype: ScalarType.Int64))
-            - expected_Ud.index_select(0, tensor(places.Place_T, dtype: ScalarType.Int64));
+        var errors_Td = head.RowsOf(tensor(places.Token_T, dtype: ScalarType.Int64))
+            - head.ExpectedRows().index_select(0, tensor(places.Place_T, dtype: ScalarType.Int64));
         var membership_CT = tensor(places.Membership(mean: false), [places.Candidates, places.Token_T.Length], dtype: ScalarType.Float64);
         return membership_CT.matmul(errors_Td.to(ScalarType.Float64)).to(ScalarType.Float32).data<float>().ToArray();
     }
