@@ -3,6 +3,7 @@ using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
 using MassDpo.PolicyKit;
 using MassDpo.Selection.Kernels;
+using MassDpo.Selection.References;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.Shared.Numerics;
@@ -43,15 +44,15 @@ public sealed class SelectionEngineTests : IDisposable
     public void A_records_reference_has_the_same_bits_cached_or_not_and_whatever_its_block_holds(SelectionMethod method, bool tensorOperationsOnly)
     {
         var pools = Pools(12);
-        var whole = References(Select(method, tensorOperationsOnly, new ReferenceCache(1 << 20), pools));
+        var whole = References(Select(method, tensorOperationsOnly, new ReferenceCache(1 << 20, "scoring"), pools));
         // Every second one is there already; the slots stay.
-        var cache = new ReferenceCache(1 << 20);
+        var cache = new ReferenceCache(1 << 20, "scoring");
         Select(method, tensorOperationsOnly, cache, [.. pools.Select((pool, i) => i % 2 == 0 ? pool : null)]);
         Assert.Equal(whole, References(Select(method, tensorOperationsOnly, cache, pools)));
-        Assert.Equal(12, cache.Misses);
+        Assert.Equal(12, cache.Use.Computed);
         for (var i = 0; i < pools.Count; i++)
         {
-            var alone = References(Select(method, tensorOperationsOnly, new ReferenceCache(0), [.. pools.Select((pool, j) => i == j ? pool : null)]));
+            var alone = References(Select(method, tensorOperationsOnly, new ReferenceCache(0, "scoring"), [.. pools.Select((pool, j) => i == j ? pool : null)]));
             Assert.Equal(whole[i], Assert.Single(alone));
         }
     }
@@ -63,7 +64,7 @@ public sealed class SelectionEngineTests : IDisposable
         // Some pools have no more negatives than are kept.
         var pools = Pools(12);
         var scorer = new PoolScorer(_model, tensorOperationsOnly);
-        foreach (var selection in Select(method, tensorOperationsOnly, new ReferenceCache(1 << 20), pools))
+        foreach (var selection in Select(method, tensorOperationsOnly, new ReferenceCache(1 << 20, "scoring"), pools))
         {
             int[] candidates = [0, .. selection.Picks];
             for (var i = 0; i < candidates.Length; i++)
@@ -83,7 +84,7 @@ public sealed class SelectionEngineTests : IDisposable
         var position = new Position("made", 0, 99);
         // A prompt longer than the policy has positions.
         pools[2] = MadeSelection.Pool(new EncodedPool([.. Enumerable.Repeat(5, Config.MaxPositions + 1)], [[6], [7]]), position);
-        var outcome = Outcome(SelectionMethod.All, tensorOperationsOnly, new ReferenceCache(1 << 20), pools);
+        var outcome = Outcome(SelectionMethod.All, tensorOperationsOnly, new ReferenceCache(1 << 20, "scoring"), pools);
         Assert.Null(outcome.Computed);
         Assert.Equal(2, Assert.Single(outcome.Failures).Slot);
     }

@@ -9,6 +9,8 @@ namespace MassDpo.App.Running;
 /// <summary>A policy directory, loaded once and shared by all that work with it.</summary>
 public sealed class LoadedPolicy : IDisposable
 {
+    private readonly string _configHash;
+
     private LoadedPolicy(string directory, PolicyConfig config, RecordEncoder encoder, PolicyWeights weights)
     {
         (Directory, Config, Encoder, Weights) = (directory, config, encoder, weights);
@@ -16,6 +18,7 @@ public sealed class LoadedPolicy : IDisposable
         Scorer = new PoolScorer(Model);
         Found = new SharedTensors(weights);
         Identity = PolicyDirectory.IdentityOf(directory, weights);
+        _configHash = PolicyDirectory.ConfigHashOf(directory);
     }
 
     public string Directory { get; }
@@ -35,6 +38,9 @@ public sealed class LoadedPolicy : IDisposable
 
     /// <summary>How it is scored: part of what bits depend on.</summary>
     public string Scoring => Scorer.IsBatchInvariant(Weights) ? "fused kernels" : "tensor operations";
+
+    /// <summary>All that decides the bits of its log-probabilities beside weights and tokens: what is kept of them is kept under it.</summary>
+    public string ScoringFingerprint => Policy.Scoring.ScoringFingerprint.Of(Scorer, Weights, _configHash);
 
     public LlamaModel Model { get; }
 

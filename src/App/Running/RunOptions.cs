@@ -6,6 +6,7 @@ using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Scoring;
 using MassDpo.Selection;
 using MassDpo.Selection.Kernels;
+using MassDpo.Selection.References;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Settings;
 
@@ -21,7 +22,7 @@ public sealed record RunOptions
     public required FileSourceOptions Files { get; init; }
     public required SelectionOptions Selection { get; init; }
     public required int Selectors { get; init; }
-    public required long ReferenceCacheBytes { get; init; }
+    public required ReferenceCacheOptions References { get; init; }
     public required SlotOptions Slots { get; init; }
     public required TrainerOptions Trainer { get; init; }
     public required int CheckpointUpdates { get; init; }
@@ -79,7 +80,9 @@ public sealed record RunOptions
                 settings.Flag("selection.effective-rank"),
                 settings.Flag("selection.include-meta")) { Features = features },
             Selectors = settings.Integer("selection.selectors", 1, 1024),
-            ReferenceCacheBytes = settings.Size("selection.reference-cache", 0, 1L << 40),
+            References = new ReferenceCacheOptions(settings.Size("selection.reference-cache", 0, 1L << 40),
+                settings.Text("selection.reference-cache-directory") is { Length: > 0 } directory ? directory : null,
+                settings.Size("selection.reference-cache-disk", ReferenceStore.LeastBytes, 1L << 50)),
             Slots = new SlotOptions(batch, Math.Min(batch, settings.Integer("selection.block", 1, 1 << 16)), staleness,
                 settings.Integer("slots.max-attempts", 1, 1000), settings.Duration("slots.lease", TimeSpan.FromSeconds(1), LongestSpan))
             {

@@ -17,6 +17,9 @@ public interface IFiles
 
     Stream OpenRead(string path);
 
+    /// <summary>A file to be read anywhere in it, also while it grows. On systems that can, it stays readable when its name is deleted.</summary>
+    IReadFile OpenReadAt(string path);
+
     /// <summary>A new file, or an emptied one. It is durable only after <see cref="Sync"/>.</summary>
     Stream Create(string path);
 
@@ -38,6 +41,16 @@ public interface IFiles
 
     /// <summary>A lock that one process holds until the result is disposed or the process ends; null where another holds it.</summary>
     IDisposable? TryLock(string path);
+}
+
+/// <summary>A file open for reading at any place. Thread-safe.</summary>
+public interface IReadFile : IDisposable
+{
+    /// <summary>Bytes, now.</summary>
+    long Length { get; }
+
+    /// <summary>Reads from a place on until <paramref name="bytes"/> is full or the file ends; returns how many were read.</summary>
+    int ReadAt(long offset, Span<byte> bytes);
 }
 
 /// <summary>A file open for appending.</summary>

@@ -9,6 +9,7 @@ using MassDpo.Learner.Checkpoints;
 using MassDpo.Shared.Files;
 using MassDpo.Shared.Telemetry;
 using MassDpo.TestKit.Simulation;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace MassDpo.App.Tests.Watching;
 
@@ -90,7 +91,8 @@ public sealed class PipelineWatchTests(SimulatedStream stream) : IClassFixture<S
         using var links = PipelineLinks.Local();
         var source = new TracedSource(stream.Open(options));
         var learner = new LearnerRole(host, links, stream.Policy, source.Identity, directory, options, new LearnerSeams(_ => { }, _ => { }));
-        SelectorRole.Spawn(host, links, stream.Policy, source, options);
+        using var cache = SelectorRole.OpenCache(stream.Policy, options, PhysicalFiles.Instance, NullLogger.Instance);
+        SelectorRole.Spawn(host, links, stream.Policy, cache, source, options);
         host.RunUntil(() => learner.HasEnded);
         host.Stop();
         directory.Dispose();
