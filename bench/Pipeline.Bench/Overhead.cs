@@ -50,7 +50,7 @@ internal static class Overhead
         }
     }
 
-    private static async Task<List<CandidatePool>> ReadAsync(LoadedPolicy policy, string data, RunOptions options)
+    internal static async Task<List<CandidatePool>> ReadAsync(LoadedPolicy policy, string data, RunOptions options)
     {
         await using var source = new FileSource([data], options.Files);
         var validator = new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes);

@@ -5,8 +5,10 @@ using MassDpo.PolicyKit;
 using MassDpo.Selection.Kernels;
 using MassDpo.Selection.References;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Files;
 using MassDpo.Shared.Links;
 using MassDpo.Shared.Numerics;
+using MassDpo.TestKit;
 
 namespace MassDpo.Selection.Tests;
 
@@ -54,6 +56,30 @@ public sealed class SelectionEngineTests : IDisposable
         {
             var alone = References(Select(method, tensorOperationsOnly, new ReferenceCache(0, "scoring"), [.. pools.Select((pool, j) => i == j ? pool : null)]));
             Assert.Equal(whole[i], Assert.Single(alone));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void A_records_reference_has_the_same_bits_from_disk_and_from_a_disk_that_lost_half(SelectionMethod method, bool tensorOperationsOnly)
+    {
+        using var folder = new TempFolder();
+        var pools = Pools(12);
+        var fresh = References(Select(method, tensorOperationsOnly, new ReferenceCache(0, "scoring"), pools));
+        Assert.Equal((0, 12), Again());
+        Assert.Equal((12, 0), Again());
+        var path = Directory.GetFiles(folder.Path, "*.references", SearchOption.AllDirectories).Single();
+        using (var file = new FileStream(path, FileMode.Open))
+            file.SetLength(file.Length / 2);
+        var (found, computed) = Again();
+        Assert.InRange(found, 4, 8);
+        Assert.Equal(12, found + computed);
+
+        (long FromDisk, long Computed) Again()
+        {
+            using var cache = new ReferenceCache(1 << 20, "scoring", ReferenceStore.Open(folder.Path, 1 << 20, PhysicalFiles.Instance, _ => { }));
+            Assert.Equal(fresh, References(Select(method, tensorOperationsOnly, cache, pools)));
+            return (cache.Use.FromDisk, cache.Use.Computed);
         }
     }
 

@@ -135,7 +135,8 @@ internal sealed class ReferenceSegment : IDisposable
 
     private void Scan()
     {
-        var (end, window) = (_file.Length, new Window(_file));
+        var end = _file.Length;
+        var window = new Window(_file, (int)Math.Min(end, ScanBuffer));
         // Whether something since the last whole entry is none, and in how many stretches.
         var (inside, stretches) = (false, 0);
         var offset = Length;
@@ -179,7 +180,7 @@ internal sealed class ReferenceSegment : IDisposable
 
     private static bool AreNumbersWhole(ReadOnlySpan<byte> entry) => BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]) == Checksum(entry[HeaderSize..]);
 
-    // CRC-32C begun with ones, so that zeros are not whole.
+    // CRC-32C begun with ones, so that zeros in front count.
     private static uint Checksum(ReadOnlySpan<byte> bytes)
     {
         var crc = uint.MaxValue;
@@ -191,9 +192,9 @@ internal sealed class ReferenceSegment : IDisposable
     }
 
     /// <summary>A piece of a file in memory, which moves on with whoever reads.</summary>
-    private sealed class Window(IReadFile file)
+    private sealed class Window(IReadFile file, int size)
     {
-        private byte[] _bytes = [];
+        private byte[] _bytes = new byte[size];
         private long _start;
         private int _length;
 
@@ -203,7 +204,7 @@ internal sealed class ReferenceSegment : IDisposable
             if (offset < _start || offset + count > _start + _length)
             {
                 if (_bytes.Length < count)
-                    _bytes = new byte[Math.Max(count, ScanBuffer)];
+                    _bytes = new byte[count];
                 (_start, _length) = (offset, file.ReadAt(offset, _bytes));
             }
             return _bytes.AsSpan((int)(offset - _start), Math.Min(count, _length - (int)(offset - _start)));

@@ -202,10 +202,7 @@ public sealed class ReferenceStore : IDisposable
     {
         if (_entries.Count == 0)
             return;
-        // What an append that failed has left.
-        if (_growing!.Length > _own[^1].Length)
-            _growing.Truncate(_own[^1].Length);
-        _growing.Append(_written.WrittenSpan);
+        _growing!.Append(_written.WrittenSpan);
         foreach (var (key, numbers) in _entries)
             _own[^1].Add(key, numbers);
         _written.ResetWrittenCount();

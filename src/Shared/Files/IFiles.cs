@@ -58,7 +58,7 @@ public interface IAppendFile : IDisposable
 {
     long Length { get; }
 
-    /// <summary>Appends. What does not fit is an <see cref="IOException"/>; part of it may then be there.</summary>
+    /// <summary>Appends. What does not fit is an <see cref="IOException"/>; part of it may then be there, and the next append is written over it.</summary>
     void Append(ReadOnlySpan<byte> bytes);
 
     /// <summary>Makes all that was appended durable.</summary>

@@ -1,5 +1,7 @@
 using MassDpo.Selection.References;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Files;
+using MassDpo.TestKit;
 
 namespace MassDpo.Selection.Tests.References;
 
@@ -41,4 +43,47 @@ public sealed class ReferenceCacheTests
         Assert.Throws<InvalidOperationException>(() => cache.Get("reference", [Pack(4)], _ => throw new InvalidOperationException("no")));
         Assert.Equal([4f], cache.Get("reference", [Pack(4)], _ => [[4]])[0]);
     }
+
+    [Fact]
+    public void What_another_start_has_computed_is_read_from_disk_and_then_held_in_memory()
+    {
+        using var folder = new TempFolder();
+        using (var first = Open())
+            Assert.Equal([4f, 5f], Get(first, "reference", 4, 5));
+        using (var second = Open())
+        {
+            Assert.Equal([5f, 6f, 4f, 5f], Get(second, "reference", 5, 6, 4, 5));
+            Assert.Equal((1L, 2L, 1L), (second.Use.FromMemory, second.Use.FromDisk, second.Use.Computed));
+            Assert.Equal([4f, 6f], Get(second, "reference", 4, 6));
+            Assert.Equal((3L, 2L, 1L), (second.Use.FromMemory, second.Use.FromDisk, second.Use.Computed));
+        }
+        // Where nothing fits into memory the disk alone serves.
+        using var third = Open(memory: 0);
+        for (var i = 0; i < 2; i++)
+            Assert.Equal([4f, 5f, 6f], Get(third, "reference", 4, 5, 6));
+        Assert.Equal((0L, 6L, 0L, 0L), (third.Use.FromMemory, third.Use.FromDisk, third.Use.Computed, third.Use.MemoryBytes));
+        Assert.NotEqual(0, third.Use.DiskBytes);
+
+        ReferenceCache Open(long memory = 1 << 20) => new(memory, "scoring", ReferenceStore.Open(folder.Path, 1 << 20, PhysicalFiles.Instance, Assert.Fail));
+    }
+
+    [Theory]
+    [InlineData("scoring", "another")]
+    [InlineData("another", "reference")]
+    [InlineData("scor", "ingreference")]
+    public void Another_reference_or_another_way_of_scoring_is_another_entry(string scoring, string reference)
+    {
+        using var folder = new TempFolder();
+        using (var first = Open("scoring"))
+            Get(first, "reference", 4);
+        using var second = Open(scoring);
+        Get(second, reference, 4);
+        Assert.Equal(1, second.Use.Computed);
+
+        ReferenceCache Open(string how) => new(1 << 20, how, ReferenceStore.Open(folder.Path, 1 << 20, PhysicalFiles.Instance, Assert.Fail));
+    }
+
+    // The first number of each pack, which is its token.
+    private static IEnumerable<float> Get(ReferenceCache cache, string reference, params int[] tokens) =>
+        cache.Get(reference, [.. tokens.Select(Pack)], packs => [.. packs.Select(pack => new float[] { pack.Responses[0][0], 0 })]).Select(logps => logps[0]);
 }
