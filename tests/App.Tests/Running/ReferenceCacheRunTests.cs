@@ -75,24 +75,22 @@ public sealed class ReferenceCacheRunTests(SimulatedStream stream) : IClassFixtu
     public async Task A_process_finds_what_one_before_it_has_computed_and_the_report_tells_it()
     {
         var directory = stream.NewOutput();
-        var (first, second) = (await Run("8"), await Run("8"));
+        var (first, second) = (await Run(), await Run());
         Assert.Equal((0, 45, 0), Told(first));
         Assert.Equal((45, 0, 0), Told(second));
         Assert.Equal(Size(), (long)first["reference_cache"]!["disk_bytes"]!);
         Assert.Equal((string?)first["policy_hash"], (string?)second["policy_hash"]);
-        // Threads are part of what decides the bits.
-        Assert.Equal((0, 45, 0), Told(await Run("8", "--threads", "2")));
 
-        async Task<JsonNode> Run(string batch, params string[] words)
+        async Task<JsonNode> Run()
         {
             var output = stream.NewOutput();
-            var called = await ProgramProcess.Run(ProgramProcess.MassDpo, ["run", "--data", stream.Data, "--policy", stream.PolicyDirectory, "--output", output, "--batch", batch,
-                "--set", $"selection.reference-cache-directory=\"{directory}\"", "--set", "runtime.progress=1h", .. words]);
+            var called = await ProgramProcess.Run(ProgramProcess.MassDpo, ["run", "--data", stream.Data, "--policy", stream.PolicyDirectory, "--output", output, "--batch", "8",
+                "--set", $"selection.reference-cache-directory=\"{directory}\"", "--set", "runtime.progress=1h"]);
             Assert.Equal((0, ""), (called.ExitCode, called.Error));
             return JsonNode.Parse(File.ReadAllText(Path.Combine(output, "report.json")))!;
         }
 
-        long Size() => Directory.GetFiles(directory, "*.references", SearchOption.AllDirectories).Min(path => new FileInfo(path).Length);
+        long Size() => Directory.GetFiles(directory, "*.references", SearchOption.AllDirectories).Sum(path => new FileInfo(path).Length);
 
         static (int FromDisk, int Computed, int Damaged) Told(JsonNode report) =>
             ((int)report["reference_cache"]!["from_disk"]!, (int)report["reference_cache"]!["computed"]!, (int)report["reference_cache"]!["damaged"]!);

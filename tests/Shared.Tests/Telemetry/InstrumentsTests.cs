@@ -174,7 +174,7 @@ public sealed partial class InstrumentsTests
 
     private static InstrumentKind KindOf(Instrument instrument) => instrument switch
     {
-        Counter<long> => InstrumentKind.Counter,
+        Counter<long> or ObservableCounter<long> => InstrumentKind.Counter,
         Histogram<long> or Histogram<double> => InstrumentKind.Histogram,
         ObservableGauge<long> or ObservableGauge<double> => InstrumentKind.Gauge,
         _ => throw new InvalidOperationException(instrument.GetType().Name),
