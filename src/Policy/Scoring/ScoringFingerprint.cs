@@ -45,11 +45,11 @@ public static class ScoringFingerprint
         return $"process {ContentHash.Of(string.Join('\n', parts))[..16]}";
     }
 
-    // What a library is replaced with has another length or time.
+    // What a library is replaced with has another length or time. One that was replaced while it is in use has no file any more.
     private static string File(string path)
     {
         var file = new FileInfo(path);
-        return string.Create(CultureInfo.InvariantCulture, $"{file.Name} {file.Length} {file.LastWriteTimeUtc:O}");
+        return !file.Exists ? path : string.Create(CultureInfo.InvariantCulture, $"{file.Name} {file.Length} {file.LastWriteTimeUtc:O}");
     }
 
     // The model and what it can do; not the parts that differ from core to core.
