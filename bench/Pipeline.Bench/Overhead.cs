@@ -5,6 +5,7 @@ using MassDpo.Ingest.Records;
 using MassDpo.Ingest.Sources;
 using MassDpo.Learner.Training;
 using MassDpo.Selection;
+using MassDpo.Selection.References;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.Shared.Settings;
@@ -49,7 +50,7 @@ internal static class Overhead
         }
     }
 
-    private static async Task<List<CandidatePool>> ReadAsync(LoadedPolicy policy, string data, RunOptions options)
+    internal static async Task<List<CandidatePool>> ReadAsync(LoadedPolicy policy, string data, RunOptions options)
     {
         await using var source = new FileSource([data], options.Files);
         var validator = new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes);
@@ -63,7 +64,7 @@ internal static class Overhead
     private static (double Total, double Cpu, double Select, double Train, double Snapshot) Direct(LoadedPolicy policy, List<CandidatePool> pools, RunOptions options, int warmUp, int updates)
     {
         using var trainer = new PolicyTrainer(policy.Model, policy.Weights, options.Trainer);
-        var engine = new SelectionEngine(policy.Scorer, policy.Found, new ReferenceCache(options.ReferenceCacheBytes), options.Selection, TimeProvider.System);
+        var engine = new SelectionEngine(policy.Scorer, policy.Found, new ReferenceCache(options.References.MemoryBytes, policy.ScoringFingerprint), options.Selection, TimeProvider.System);
         var (size, block) = (options.Slots.BatchSize, options.Slots.BlockSize);
         var snapshot = new PolicySnapshot(1, 0, trainer.Snapshot());
         var (total, select, train, publish) = (Stopwatch.StartNew(), new Stopwatch(), new Stopwatch(), new Stopwatch());

@@ -55,12 +55,13 @@ public static class PolicyDirectory
     }
 
     /// <summary>What a policy is, by content: the hash of its weights, and the two files that say what they mean.</summary>
-    public static string IdentityOf(string directory, string weightsHash)
-    {
-        return $"weights {weightsHash[..16]}, config {HashOf(Config)}, tokenizer {HashOf(TokenizerName)}";
+    public static string IdentityOf(string directory, string weightsHash) =>
+        $"weights {weightsHash[..16]}, config {ConfigHashOf(directory)}, tokenizer {HashOf(directory, TokenizerName)}";
 
-        string HashOf(string name) => ContentHash.Of(File.ReadAllBytes(Path.Combine(directory, name)))[..16];
-    }
+    /// <summary>Which architecture weights are taken for: hash of config.json.</summary>
+    public static string ConfigHashOf(string directory) => HashOf(directory, Config);
+
+    private static string HashOf(string directory, string name) => ContentHash.Of(File.ReadAllBytes(Path.Combine(directory, name)))[..16];
 
     /// <summary>Makes sure that writing a policy to a directory would lose nothing but a policy.</summary>
     /// <exception cref="PolicyFormatException">it holds something else</exception>

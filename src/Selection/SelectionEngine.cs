@@ -1,6 +1,7 @@
 using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
 using MassDpo.Selection.Kernels;
+using MassDpo.Selection.References;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.Shared.Numerics;

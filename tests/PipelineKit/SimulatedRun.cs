@@ -2,9 +2,12 @@ using MassDpo.App.Running;
 using MassDpo.Ingest.Sources;
 using MassDpo.Learner;
 using MassDpo.Learner.Checkpoints;
+using MassDpo.Selection.References;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Files;
+using MassDpo.Shared.Telemetry;
 using MassDpo.TestKit.Simulation;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace MassDpo.PipelineKit;
 
@@ -26,6 +29,7 @@ public sealed class SimulatedRun : IDisposable
     private readonly RunDirectory _directory;
     private readonly FileSource _source;
     private readonly LearnerRole _learner;
+    private readonly ReferenceCache _cache;
     private bool _freed;
 
     /// <param name="stream">what to learn</param>
@@ -53,7 +57,8 @@ public sealed class SimulatedRun : IDisposable
         RunInputs.Of(stream.PolicyDirectory, _source, options).Write(_directory);
         var links = faults?.Invoke(_links) ?? _links;
         _learner = new LearnerRole(_host, links, stream.Policy, _source.Identity, _directory, options, new LearnerSeams(progress ?? (_ => { }), Tapped.Add));
-        SelectorRole.Spawn(_host, links, stream.Policy, _source, options);
+        _cache = SelectorRole.OpenCache(stream.Policy, options, _directory.Files, NullLogger.Instance);
+        SelectorRole.Spawn(_host, links, stream.Policy, _cache, _source, options);
     }
 
     public string Output { get; }
@@ -65,6 +70,9 @@ public sealed class SimulatedRun : IDisposable
     public long StepsToEnd { get; private set; }
 
     public int Restarts => _host.Restarts;
+
+    /// <summary>Where its reference log-probabilities came from.</summary>
+    public ReferenceCacheUse References => _cache.Use;
 
     public bool HasEnded => _learner.HasEnded;
 
@@ -114,6 +122,7 @@ public sealed class SimulatedRun : IDisposable
             _host.Stop();
         _host.Instruments.Dispose();
         _links.Dispose();
+        _cache.Dispose();
         _directory.Dispose();
         _source.DisposeAsync().AsTask().GetAwaiter().GetResult();
     }

@@ -3,9 +3,12 @@ using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
 using MassDpo.PolicyKit;
 using MassDpo.Selection.Kernels;
+using MassDpo.Selection.References;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Files;
 using MassDpo.Shared.Links;
 using MassDpo.Shared.Numerics;
+using MassDpo.TestKit;
 
 namespace MassDpo.Selection.Tests;
 
@@ -43,16 +46,40 @@ public sealed class SelectionEngineTests : IDisposable
     public void A_records_reference_has_the_same_bits_cached_or_not_and_whatever_its_block_holds(SelectionMethod method, bool tensorOperationsOnly)
     {
         var pools = Pools(12);
-        var whole = References(Select(method, tensorOperationsOnly, new ReferenceCache(1 << 20), pools));
+        var whole = References(Select(method, tensorOperationsOnly, new ReferenceCache(1 << 20, "scoring"), pools));
         // Every second one is there already; the slots stay.
-        var cache = new ReferenceCache(1 << 20);
+        var cache = new ReferenceCache(1 << 20, "scoring");
         Select(method, tensorOperationsOnly, cache, [.. pools.Select((pool, i) => i % 2 == 0 ? pool : null)]);
         Assert.Equal(whole, References(Select(method, tensorOperationsOnly, cache, pools)));
-        Assert.Equal(12, cache.Misses);
+        Assert.Equal(12, cache.Use.Computed);
         for (var i = 0; i < pools.Count; i++)
         {
-            var alone = References(Select(method, tensorOperationsOnly, new ReferenceCache(0), [.. pools.Select((pool, j) => i == j ? pool : null)]));
+            var alone = References(Select(method, tensorOperationsOnly, new ReferenceCache(0, "scoring"), [.. pools.Select((pool, j) => i == j ? pool : null)]));
             Assert.Equal(whole[i], Assert.Single(alone));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void A_records_reference_has_the_same_bits_from_disk_and_from_a_disk_that_lost_half(SelectionMethod method, bool tensorOperationsOnly)
+    {
+        using var folder = new TempFolder();
+        var pools = Pools(12);
+        var fresh = References(Select(method, tensorOperationsOnly, new ReferenceCache(0, "scoring"), pools));
+        Assert.Equal((0, 12), Again());
+        Assert.Equal((12, 0), Again());
+        var path = Directory.GetFiles(folder.Path, "*.references", SearchOption.AllDirectories).Single();
+        using (var file = new FileStream(path, FileMode.Open))
+            file.SetLength(file.Length / 2);
+        var (found, computed) = Again();
+        Assert.InRange(found, 4, 8);
+        Assert.Equal(12, found + computed);
+
+        (long FromDisk, long Computed) Again()
+        {
+            using var cache = new ReferenceCache(1 << 20, "scoring", ReferenceStore.Open(folder.Path, 1 << 20, PhysicalFiles.Instance, _ => { }));
+            Assert.Equal(fresh, References(Select(method, tensorOperationsOnly, cache, pools)));
+            return (cache.Use.FromDisk, cache.Use.Computed);
         }
     }
 
@@ -63,7 +90,7 @@ public sealed class SelectionEngineTests : IDisposable
         // Some pools have no more negatives than are kept.
         var pools = Pools(12);
         var scorer = new PoolScorer(_model, tensorOperationsOnly: tensorOperationsOnly);
-        foreach (var selection in Select(method, tensorOperationsOnly, new ReferenceCache(1 << 20), pools))
+        foreach (var selection in Select(method, tensorOperationsOnly, new ReferenceCache(1 << 20, "scoring"), pools))
         {
             int[] candidates = [0, .. selection.Picks];
             for (var i = 0; i < candidates.Length; i++)
@@ -83,7 +110,7 @@ public sealed class SelectionEngineTests : IDisposable
         var position = new Position("made", 0, 99);
         // A prompt longer than the policy has positions.
         pools[2] = MadeSelection.Pool(new EncodedPool([.. Enumerable.Repeat(5, Config.MaxPositions + 1)], [[6], [7]]), position);
-        var outcome = Outcome(SelectionMethod.All, tensorOperationsOnly, new ReferenceCache(1 << 20), pools);
+        var outcome = Outcome(SelectionMethod.All, tensorOperationsOnly, new ReferenceCache(1 << 20, "scoring"), pools);
         Assert.Null(outcome.Computed);
         Assert.Equal(2, Assert.Single(outcome.Failures).Slot);
     }

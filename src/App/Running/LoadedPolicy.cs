@@ -10,13 +10,16 @@ namespace MassDpo.App.Running;
 /// <summary>A policy, loaded once and shared by all that work with it.</summary>
 public sealed class LoadedPolicy : IDisposable
 {
-    private LoadedPolicy(PolicyOrigin origin, PolicyConfig config, RecordEncoder encoder, PolicyWeights weights)
+    private readonly string _configHash;
+
+    private LoadedPolicy(PolicyOrigin origin, PolicyConfig config, RecordEncoder encoder, PolicyWeights weights, ComputeLimits? limits)
     {
         (Origin, Config, Encoder, Weights) = (origin, config, encoder, weights);
         Model = new LlamaModel(config);
-        Scorer = new PoolScorer(Model);
+        Scorer = new PoolScorer(Model, limits);
         Found = new SharedTensors(weights);
         Identity = PolicyDirectory.IdentityOf(origin.Base, Found.Hash);
+        _configHash = PolicyDirectory.ConfigHashOf(origin.Base);
     }
 
     /// <summary>Where it came from.</summary>
@@ -38,6 +41,9 @@ public sealed class LoadedPolicy : IDisposable
     /// <summary>How it is scored: part of what bits depend on.</summary>
     public string Scoring => Scorer.IsBatchInvariant(Weights) ? "fused kernels" : "tensor operations";
 
+    /// <summary>All that decides the bits of its log-probabilities beside weights and tokens: what is kept of them is kept under it.</summary>
+    public string ScoringFingerprint => Policy.Scoring.ScoringFingerprint.Of(Scorer, Weights, _configHash);
+
     public LlamaModel Model { get; }
 
     public PoolScorer Scorer { get; }
@@ -45,8 +51,9 @@ public sealed class LoadedPolicy : IDisposable
     /// <summary>Loads what a user names as a policy.</summary>
     /// <param name="directory">a checkpoint, or a PEFT directory</param>
     /// <param name="lora">the adapter that is to be trained on it; null: none but the directory's own</param>
+    /// <param name="limits">of memory while pools are scored; null: <see cref="ComputeLimits.Default"/></param>
     /// <exception cref="PolicyFormatException">no policy there, or one that is not supported</exception>
-    public static LoadedPolicy Load(string directory, LoraRequest? lora = null)
+    public static LoadedPolicy Load(string directory, LoraRequest? lora = null, ComputeLimits? limits = null)
     {
         var origin = PolicyOrigin.Of(directory, lora?.Adapter);
         if (lora?.Fresh is not null && origin.Adapter is not null)
@@ -55,9 +62,9 @@ public sealed class LoadedPolicy : IDisposable
         var encoder = new RecordEncoder(PolicyDirectory.LoadTokenizer(origin.Base, config), config);
         var weights = origin.LoadWeights(config);
         if (lora?.Fresh is not { } fresh)
-            return new LoadedPolicy(origin, config, encoder, weights);
+            return new LoadedPolicy(origin, config, encoder, weights, limits);
         using (weights)
-            return new LoadedPolicy(origin, config, encoder, weights.WithFreshAdapter(fresh, lora.Seed));
+            return new LoadedPolicy(origin, config, encoder, weights.WithFreshAdapter(fresh, lora.Seed), limits);
     }
 
     /// <summary>The weights that a run on this policy wrote; what they stand on stays shared.</summary>

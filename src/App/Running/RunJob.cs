@@ -64,12 +64,13 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         Volatile.Write(ref _host, host);
         await using var watch = request.Watch is { } how ? await ProcessWatch.StartAsync(how, host, logger) : null;
         set_num_threads(options.Threads);
-        using var policy = LoadedPolicy.Load(request.Policy, options.Lora);
+        using var policy = LoadedPolicy.Load(request.Policy, options.Lora, options.Limits);
         using var directory = RunDirectory.Open(request.Output, files ?? PhysicalFiles.Instance);
         CheckPlaceOfResult(directory);
         foreach (var warning in options.Warnings)
             logger.LogWarning("{Warning}", warning);
         await using var wiring = await wire(policy);
+        using var cache = wiring.Source is null ? null : SelectorRole.OpenCache(policy, options, directory.Files, logger);
         wiring.Attach(host);
         var (evaluation, reference) = await LoadEvaluationAsync(policy, stop);
         var before = evaluation is null ? null : Evaluator.Measure(policy, policy.Weights, evaluation, reference, request.EvaluationOptions);
@@ -81,7 +82,7 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
             var learner = new LearnerRole(host, wiring.Links, policy, wiring.Data, directory, options, new LearnerSeams(Progress, tap, request.ContinueWithChanges, request.ForceClaim,
                 evaluation is null ? null : weights => Evaluator.Measure(policy, weights, evaluation, reference, request.EvaluationOptions).ToJson()) { NewOutcomes = wiring.NewOutcomes });
             if (wiring.Source is { } source)
-                SelectorRole.Spawn(host, wiring.Links, policy, source, options, wiring.Process);
+                SelectorRole.Spawn(host, wiring.Links, policy, cache!, source, options, wiring.Process);
             await using var _ = stop.Register(learner.Stop);
             outcome = await learner.EndAsync();
         }
@@ -96,7 +97,7 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
             using var trained = policy.LoadResult(directory.Policy);
             after = Evaluator.Measure(policy, trained, evaluation, reference, request.EvaluationOptions);
         }
-        var report = RunReport.Of(options, outcome, before, after);
+        var report = RunReport.Of(options, outcome, before, after, cache?.Use);
         RunReport.Write(directory, directory.Report, report);
         return new RunResult(outcome, report, before, after);
 

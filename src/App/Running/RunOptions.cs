@@ -6,6 +6,7 @@ using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Scoring;
 using MassDpo.Selection;
 using MassDpo.Selection.Kernels;
+using MassDpo.Selection.References;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Settings;
 
@@ -21,9 +22,11 @@ public sealed record RunOptions
     public required FileSourceOptions Files { get; init; }
     public required SelectionOptions Selection { get; init; }
     public required int Selectors { get; init; }
-    public required long ReferenceCacheBytes { get; init; }
+    public required ReferenceCacheOptions References { get; init; }
     public required SlotOptions Slots { get; init; }
     public required TrainerOptions Trainer { get; init; }
+    /// <summary>Of memory while pools are scored.</summary>
+    public required ComputeLimits Limits { get; init; }
     /// <summary>The adapter that is trained; null: all weights, or the adapter that the policy came with.</summary>
     public required LoraRequest? Lora { get; init; }
     public required int CheckpointUpdates { get; init; }
@@ -62,6 +65,7 @@ public sealed record RunOptions
         var negatives = settings.Integer("selection.negatives", 1, 1 << 16);
         var loss = settings.Choice("learner.loss", Enum.GetValues<PreferenceLoss>().ToDictionary(loss => loss.Name()));
         CheckLoss(settings, loss, method, negatives);
+        var limits = new ComputeLimits(settings.Integer("runtime.token-budget", 1, 1 << 24));
         return new RunOptions
         {
             Duplicates = settings.Choice("ingest.duplicates", new Dictionary<string, Duplicates> { ["drop"] = Duplicates.Drop, ["keep"] = Duplicates.Keep }),
@@ -81,7 +85,9 @@ public sealed record RunOptions
                 settings.Flag("selection.effective-rank"),
                 settings.Flag("selection.include-meta")) { Features = features },
             Selectors = settings.Integer("selection.selectors", 1, 1024),
-            ReferenceCacheBytes = settings.Size("selection.reference-cache", 0, 1L << 40),
+            References = new ReferenceCacheOptions(settings.Size("selection.reference-cache", 0, 1L << 40),
+                settings.Text("selection.reference-cache-directory") is { Length: > 0 } directory ? directory : null,
+                settings.Size("selection.reference-cache-disk", ReferenceStore.LeastBytes, 1L << 50)),
             Slots = new SlotOptions(batch, Math.Min(batch, settings.Integer("selection.block", 1, 1 << 16)), staleness,
                 settings.Integer("slots.max-attempts", 1, 1000), settings.Duration("slots.lease", TimeSpan.FromSeconds(1), LongestSpan))
             {
@@ -91,8 +97,11 @@ public sealed record RunOptions
                 settings.Integer("learner.micro-batch", 0, 1 << 20))
             {
                 Loss = loss,
+                Limits = limits with { Checkpointing = settings.Flag("learner.activation-checkpointing") },
+                Seed = seed,
                 Reference = new ReferenceOptions(new ReferenceSchedule(settings.Long("reference.refresh", 0)), settings.Number("reference.mix", 1e-6, 1)),
             },
+            Limits = limits,
             Lora = LoraSettings.From(settings, seed),
             CheckpointUpdates = settings.Integer("checkpoint.updates", 1),
             CheckpointsKept = settings.Integer("checkpoint.keep", 2, 1_000_000),

@@ -6,6 +6,7 @@ using System.Text.Json.Nodes;
 using MassDpo.App.Evaluation;
 using MassDpo.Learner;
 using MassDpo.Learner.Checkpoints;
+using MassDpo.Shared.Telemetry;
 using static TorchSharp.torch;
 
 namespace MassDpo.App.Running;
@@ -15,7 +16,7 @@ internal static class RunReport
 {
     private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static JsonObject Of(RunOptions options, LearnerOutcome outcome, EvaluationResult? before, EvaluationResult? after)
+    public static JsonObject Of(RunOptions options, LearnerOutcome outcome, EvaluationResult? before, EvaluationResult? after, ReferenceCacheUse? references)
     {
         var (counts, start) = (outcome.Counts, outcome.CountsAtStart);
         var seconds = counts.Seconds - start.Seconds;
@@ -43,6 +44,17 @@ internal static class RunReport
             ["build"] = Build,
             ["device"] = "cpu",
             ["threads"] = options.Threads,
+            ["reference_cache"] = references is null
+                ? null
+                : new JsonObject
+                {
+                    ["from_memory"] = references.FromMemory,
+                    ["from_disk"] = references.FromDisk,
+                    ["computed"] = references.Computed,
+                    ["memory_bytes"] = references.MemoryBytes,
+                    ["disk_bytes"] = references.DiskBytes,
+                    ["damaged"] = references.Damaged,
+                },
         };
     }
 

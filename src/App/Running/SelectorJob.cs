@@ -1,6 +1,7 @@
 using MassDpo.App.Watching;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Shared.Actors;
+using MassDpo.Shared.Files;
 using MassDpo.Shared.Links;
 using Microsoft.Extensions.Logging;
 using static TorchSharp.torch;
@@ -39,14 +40,15 @@ internal sealed class SelectorJob(string policyDirectory, RunOptions options, Wa
         await using var host = new LocalHost(TimeProvider.System, logger);
         await using var watching = await ProcessWatch.StartAsync(watch, host, logger);
         set_num_threads(options.Threads);
-        using var policy = LoadedPolicy.Load(policyDirectory, options.Lora);
+        using var policy = LoadedPolicy.Load(policyDirectory, options.Lora, options.Limits);
         await using var wiring = await wire(policy);
+        using var cache = SelectorRole.OpenCache(policy, options, PhysicalFiles.Instance, logger);
         wiring.Attach(host);
         try
         {
             var own = options.Identity(policy.Identity, wiring.Data, policy.Scoring);
             using var member = wiring.Links.Control.Join(wiring.Process + "process", notice => Hear(notice, own, host, note));
-            SelectorRole.Spawn(host, wiring.Links, policy, wiring.Source!, options, wiring.Process);
+            SelectorRole.Spawn(host, wiring.Links, policy, cache, wiring.Source!, options, wiring.Process);
             await using var _ = stop.Register(() => _end.TrySetResult(SelectorEnd.Stopped));
             await await Task.WhenAny(_end.Task, host.Failure);
             // Without a learner nothing that is held could be trained on by waiting.

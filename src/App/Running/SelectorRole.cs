@@ -1,25 +1,38 @@
 using MassDpo.Ingest;
 using MassDpo.Ingest.Records;
 using MassDpo.Selection;
+using MassDpo.Selection.References;
 using MassDpo.Shared.Actors;
+using MassDpo.Shared.Files;
 using MassDpo.Shared.Sources;
+using Microsoft.Extensions.Logging;
 
 namespace MassDpo.App.Running;
 
 /// <summary>The intake and the selectors of a process, which share a policy, its reference log-probabilities and a source of records.</summary>
 internal static class SelectorRole
 {
+    /// <summary>What is kept of the reference's log-probabilities, to be given to <see cref="Spawn"/> and disposed after the host has stopped.</summary>
+    /// <exception cref="IOException">it cannot be kept where the options say</exception>
+    public static ReferenceCache OpenCache(LoadedPolicy policy, RunOptions options, IFiles files, ILogger logger)
+    {
+        var (memory, directory, disk) = options.References;
+        return new ReferenceCache(memory, policy.ScoringFingerprint,
+            directory is null ? null : ReferenceStore.Open(directory, disk, files, note => logger.LogWarning("{Note}", note)));
+    }
+
     /// <summary>Spawns the actors; they begin at once. The caller stops the host.</summary>
     /// <param name="host">runs them</param>
     /// <param name="links">join them to each other and to the learner</param>
     /// <param name="policy">as the run found it</param>
+    /// <param name="cache">of the reference's log-probabilities</param>
     /// <param name="source">of the records</param>
     /// <param name="options">of the run</param>
     /// <param name="process">stands before the actors' names, where several processes are joined; else empty</param>
-    public static void Spawn(ActorHost host, PipelineLinks links, LoadedPolicy policy, IRecordSource source, RunOptions options, string process = "")
+    public static void Spawn(ActorHost host, PipelineLinks links, LoadedPolicy policy, ReferenceCache cache, IRecordSource source, RunOptions options, string process = "")
     {
         var (control, pools, selections, snapshots) = links;
-        var cache = new ReferenceCache(options.ReferenceCacheBytes);
+        host.Instruments.ObserveReferenceCache(() => cache.Use);
         for (var i = 1; i <= options.Selectors; i++)
         {
             var selector = new SelectorOptions($"{process}selector-{i}", options.Slots.MaxStaleness, options.Trainer.Reference.Schedule, options.Slots.Lease / 3);

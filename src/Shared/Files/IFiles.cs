@@ -17,6 +17,9 @@ public interface IFiles
 
     Stream OpenRead(string path);
 
+    /// <summary>A file to be read anywhere in it, also while it grows. On systems that can, it stays readable when its name is deleted.</summary>
+    IReadFile OpenReadAt(string path);
+
     /// <summary>A new file, or an emptied one. It is durable only after <see cref="Sync"/>.</summary>
     Stream Create(string path);
 
@@ -40,12 +43,22 @@ public interface IFiles
     IDisposable? TryLock(string path);
 }
 
+/// <summary>A file open for reading at any place. Thread-safe.</summary>
+public interface IReadFile : IDisposable
+{
+    /// <summary>Bytes, now.</summary>
+    long Length { get; }
+
+    /// <summary>Reads from a place on until <paramref name="bytes"/> is full or the file ends; returns how many were read.</summary>
+    int ReadAt(long offset, Span<byte> bytes);
+}
+
 /// <summary>A file open for appending.</summary>
 public interface IAppendFile : IDisposable
 {
     long Length { get; }
 
-    /// <summary>Appends. What does not fit is an <see cref="IOException"/>; part of it may then be there.</summary>
+    /// <summary>Appends. What does not fit is an <see cref="IOException"/>; part of it may then be there, and the next append is written over it.</summary>
     void Append(ReadOnlySpan<byte> bytes);
 
     /// <summary>Makes all that was appended durable.</summary>

@@ -19,6 +19,8 @@ public sealed partial class PhysicalFiles : IFiles
 
     public Stream OpenRead(string path) => new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 16, FileOptions.SequentialScan);
 
+    public IReadFile OpenReadAt(string path) => new ReadFile(path);
+
     public Stream Create(string path) => new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.Read, 1 << 16);
 
     public void Sync(Stream file) => ((FileStream)file).Flush(flushToDisk: true);
@@ -63,6 +65,23 @@ public sealed partial class PhysicalFiles : IFiles
 
     // ERROR_SHARING_VIOLATION on Windows, elsewhere EWOULDBLOCK as the system numbers it.
     private static int SharingViolation => OperatingSystem.IsWindows() ? unchecked((int)0x80070020) : OperatingSystem.IsLinux() ? 11 : 35;
+
+    private sealed class ReadFile(string path) : IReadFile
+    {
+        private readonly SafeFileHandle _handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+
+        public long Length => RandomAccess.GetLength(_handle);
+
+        public int ReadAt(long offset, Span<byte> bytes)
+        {
+            var done = 0;
+            while (done < bytes.Length && RandomAccess.Read(_handle, bytes[done..], offset + done) is var read and > 0)
+                done += read;
+            return done;
+        }
+
+        public void Dispose() => _handle.Dispose();
+    }
 
     private sealed class AppendFile : IAppendFile
     {

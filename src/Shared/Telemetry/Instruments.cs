@@ -31,13 +31,15 @@ public sealed class Instruments : IDisposable
     private static readonly InstrumentRow SelectionDurationRow = new("massdpo.selection.duration", InstrumentKind.Histogram, "s", null, "Time that selecting a block took, waiting not counted.", Seconds);
     private static readonly InstrumentRow InHandRow = new("massdpo.input.in_hand", InstrumentKind.Gauge, "{record}", null, "Records that the intake has validated and has no slots for yet.");
     private static readonly InstrumentRow InputLagRow = new("massdpo.input.lag", InstrumentKind.Gauge, "{record}", "source", "Records of a part of the input that are there and not yet read.");
+    private static readonly InstrumentRow ReferencesRow = new("massdpo.reference_cache.packs", InstrumentKind.Counter, "{pack}", "from", "Packs whose log-probabilities under the reference were asked for, by where they came from.");
+    private static readonly InstrumentRow ReferenceBytesRow = new("massdpo.reference_cache.size", InstrumentKind.Gauge, "By", "in", "Bytes of reference log-probabilities that are kept, by where.");
     private static readonly InstrumentRow RestartsRow = new("massdpo.actor.restarts", InstrumentKind.Counter, "{restart}", "actor", "Restarts of an actor that failed.");
 
     /// <summary>Every instrument that there is.</summary>
     public static IReadOnlyList<InstrumentRow> Table { get; } =
     [
         AppliedRow, DeadRow, UpdatesRow, LossRow, StalenessRow, VersionRow, EpochRow, SnapshotAgeRow, SnapshotBytesRow, SlotsOpenRow, SlotsFilledRow, BlocksWaitingRow, LeasesExpiredRow,
-        CheckpointDurationRow, CheckpointAgeRow, SelectionDurationRow, InHandRow, InputLagRow, RestartsRow,
+        CheckpointDurationRow, CheckpointAgeRow, SelectionDurationRow, ReferencesRow, ReferenceBytesRow, InHandRow, InputLagRow, RestartsRow,
     ];
 
     private readonly TimeProvider _clock;
@@ -57,6 +59,7 @@ public sealed class Instruments : IDisposable
     private double _loss = double.NaN;
     private long _checkpointAt = long.MinValue;
     private long _inHand = -1;
+    private Func<ReferenceCacheUse>? _referenceCache;
     private (int Open, int Filled, int Waiting)? _slots;
 
     /// <param name="clock">of the host, for what takes time</param>
@@ -83,6 +86,9 @@ public sealed class Instruments : IDisposable
         Gauge<double>(CheckpointAgeRow, () => Volatile.Read(ref _checkpointAt) is var at and > long.MinValue ? [new Measurement<double>(_clock.GetElapsedTime(at).TotalSeconds)] : []);
         Gauge<long>(InHandRow, () => Volatile.Read(ref _inHand) is var records and >= 0 ? [new Measurement<long>(records)] : []);
         Gauge(InputLagRow, OfLags);
+        Meter.CreateObservableCounter(ReferencesRow.Name, () => OfReferences(ReferencesRow, use => [("memory", use.FromMemory), ("disk", use.DiskBytes is null ? null : use.FromDisk), ("model", use.Computed)]),
+            UnitOf(ReferencesRow), ReferencesRow.Description);
+        Gauge(ReferenceBytesRow, () => OfReferences(ReferenceBytesRow, use => [("memory", use.MemoryBytes), ("disk", use.DiskBytes)]));
     }
 
     /// <summary>Theirs.</summary>
@@ -153,6 +159,9 @@ public sealed class Instruments : IDisposable
     /// <summary>The intake has so many records in hand.</summary>
     public void InHand(int records) => Volatile.Write(ref _inHand, records);
 
+    /// <summary>Has the use of reference log-probabilities told by who knows it, from any thread, while somebody listens.</summary>
+    public void ObserveReferenceCache(Func<ReferenceCacheUse> use) => Volatile.Write(ref _referenceCache, use);
+
     /// <summary>An actor failed and is made anew.</summary>
     public void Restarted(string actor) => _restarts.Add(1, new KeyValuePair<string, object?>(RestartsRow.Attribute!, actor));
 
@@ -195,6 +204,10 @@ public sealed class Instruments : IDisposable
         lock (_lock)
             return _slots is { } slots ? [new Measurement<long>(value(slots))] : [];
     }
+
+    private IEnumerable<Measurement<long>> OfReferences(InstrumentRow row, Func<ReferenceCacheUse, (string Where, long? Value)[]> values) => Volatile.Read(ref _referenceCache) is { } use
+        ? from value in values(use()) let known = value.Value where known is not null select new Measurement<long>(known.Value, new KeyValuePair<string, object?>(row.Attribute!, value.Where))
+        : [];
 
     private List<Measurement<long>> OfLags()
     {

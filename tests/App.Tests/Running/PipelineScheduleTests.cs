@@ -49,7 +49,8 @@ public sealed class PipelineScheduleTests(SimulatedStream stream) : IClassFixtur
         {
             await using var host = new LocalHost(TimeProvider.System, NullLogger.Instance);
             var learner = new LearnerRole(host, links, stream.Policy, source.Identity, directory, options, new LearnerSeams(_ => { }, _ => { }));
-            SelectorRole.Spawn(host, links, stream.Policy, source, options);
+            using var cache = SelectorRole.OpenCache(stream.Policy, options, PhysicalFiles.Instance, NullLogger.Instance);
+            SelectorRole.Spawn(host, links, stream.Policy, cache, source, options);
             await learner.EndAsync();
         }
         RunTrace.Of(directory.Root).AssertSame(Undisturbed.Of(stream));

@@ -218,6 +218,8 @@ internal static class PlantedDefects
 
         public Stream OpenRead(string path) => inner.OpenRead(path);
 
+        public IReadFile OpenReadAt(string path) => inner.OpenReadAt(path);
+
         public Stream Create(string path) => inner.Create(path);
 
         public void Sync(Stream file) => inner.Sync(file);

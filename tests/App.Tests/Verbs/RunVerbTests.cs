@@ -50,7 +50,8 @@ public sealed class RunVerbTests(SimulatedStream stream) : IClassFixture<Simulat
     {
         var output = await Run("--eval", stream.Data, "--selectors", "2");
         var report = Report(output);
-        Assert.Equal(["v", "stopped", "before", "after", "counts", "updates", "policy_hash", "seconds", "records_per_s", "lag", "notes", "settings", "build", "device", "threads"], Names(report));
+        Assert.Equal(["v", "stopped", "before", "after", "counts", "updates", "policy_hash", "seconds", "records_per_s", "lag", "notes", "settings", "build", "device", "threads", "reference_cache"], Names(report));
+        Assert.Equal(["from_memory", "from_disk", "computed", "memory_bytes", "disk_bytes", "damaged"], Names(report["reference_cache"]!));
         Assert.Equal(["read", "applied", "dead", "duplicates", "unknown"], Names(report["counts"]!));
         Assert.Equal(["p50", "p95", "max"], Names(report["lag"]!));
         Assert.Equal(["records", "hr@1", "mrr", "ndcg@5", "margin", "accuracy", "reward_accuracy", "reward_hr@1", "pl_loss", "skipped"], Names(report["before"]!));

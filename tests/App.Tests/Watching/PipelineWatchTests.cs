@@ -9,6 +9,7 @@ using MassDpo.Learner.Checkpoints;
 using MassDpo.Shared.Files;
 using MassDpo.Shared.Telemetry;
 using MassDpo.TestKit.Simulation;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace MassDpo.App.Tests.Watching;
 
@@ -67,6 +68,9 @@ public sealed class PipelineWatchTests(SimulatedStream stream) : IClassFixture<S
         Assert.InRange(told["massdpo_checkpoint_duration_seconds_count"]!.Value, outcome.Version / 3, outcome.Version / 3 + 2);
         Assert.Equal(0, told["massdpo_checkpoint_age_seconds"]);
         Assert.Equal((0.0, 0.0, 0.0, 0.0), (told["massdpo_slots_open"], told["massdpo_slots_filled"], told["massdpo_blocks_waiting"], told["massdpo_input_in_hand"]));
+        Assert.Equal((run.References.FromMemory, run.References.Computed), (told["massdpo_reference_cache_packs_total", "from=memory"], told["massdpo_reference_cache_packs_total", "from=model"]));
+        Assert.Equal(trace.Trained.Count, run.References.FromMemory + run.References.Computed);
+        Assert.Equal(run.References.MemoryBytes, told["massdpo_reference_cache_size_bytes", "in=memory"]);
         Assert.Null(told["massdpo_leases_expired_total"]);
         Assert.Null(told["massdpo_input_lag", ""]);
     }
@@ -90,7 +94,8 @@ public sealed class PipelineWatchTests(SimulatedStream stream) : IClassFixture<S
         using var links = PipelineLinks.Local();
         var source = new TracedSource(stream.Open(options));
         var learner = new LearnerRole(host, links, stream.Policy, source.Identity, directory, options, new LearnerSeams(_ => { }, _ => { }));
-        SelectorRole.Spawn(host, links, stream.Policy, source, options);
+        using var cache = SelectorRole.OpenCache(stream.Policy, options, PhysicalFiles.Instance, NullLogger.Instance);
+        SelectorRole.Spawn(host, links, stream.Policy, cache, source, options);
         host.RunUntil(() => learner.HasEnded);
         host.Stop();
         directory.Dispose();

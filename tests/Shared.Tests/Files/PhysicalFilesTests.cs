@@ -28,6 +28,23 @@ public sealed class PhysicalFilesTests
     }
 
     [Fact]
+    public void A_file_that_grows_is_read_anywhere_in_it_and_after_its_name_is_gone()
+    {
+        using var folder = new TempFolder();
+        using var log = Files.OpenAppend(folder["log"]);
+        using var file = Files.OpenReadAt(folder["log"]);
+        log.Append("one\ntwo\n"u8);
+        var bytes = new byte[6];
+        Assert.Equal((8, 6), (file.Length, file.ReadAt(1, bytes)));
+        Assert.Equal("ne\ntwo"u8, bytes);
+        Assert.Equal((4, 0), (file.ReadAt(4, bytes), file.ReadAt(9, bytes)));
+        if (!OperatingSystem.IsWindows())
+            Files.DeleteFile(folder["log"]);
+        Assert.Equal(6, file.ReadAt(0, bytes));
+        Assert.Equal("one\ntw"u8, bytes);
+    }
+
+    [Fact]
     public void A_folder_is_renamed_whole_and_its_names_are_made_durable()
     {
         using var folder = new TempFolder();

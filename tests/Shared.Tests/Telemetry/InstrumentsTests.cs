@@ -120,6 +120,18 @@ public sealed partial class InstrumentsTests
     }
 
     [Fact]
+    public void Where_reference_log_probabilities_came_from_is_told_and_the_disk_only_where_there_is_one()
+    {
+        using var heard = new Heard(_clock, out var instruments);
+        var use = new ReferenceCacheUse(FromMemory: 7, FromDisk: 0, Computed: 3, MemoryBytes: 500, DiskBytes: null, Damaged: 0);
+        instruments.ObserveReferenceCache(() => use);
+        Assert.Equal(["massdpo.reference_cache.packs{from=memory} 7", "massdpo.reference_cache.packs{from=model} 3", "massdpo.reference_cache.size{in=memory} 500"], heard.Observe());
+        use = use with { FromDisk = 2, DiskBytes = 4000 };
+        Assert.Equal(["massdpo.reference_cache.packs{from=disk} 2", "massdpo.reference_cache.packs{from=memory} 7", "massdpo.reference_cache.packs{from=model} 3",
+            "massdpo.reference_cache.size{in=disk} 4000", "massdpo.reference_cache.size{in=memory} 500"], heard.Observe());
+    }
+
+    [Fact]
     public void After_its_end_nothing_is_told()
     {
         using var heard = new Heard(_clock, out var instruments);
@@ -162,7 +174,7 @@ public sealed partial class InstrumentsTests
 
     private static InstrumentKind KindOf(Instrument instrument) => instrument switch
     {
-        Counter<long> => InstrumentKind.Counter,
+        Counter<long> or ObservableCounter<long> => InstrumentKind.Counter,
         Histogram<long> or Histogram<double> => InstrumentKind.Histogram,
         ObservableGauge<long> or ObservableGauge<double> => InstrumentKind.Gauge,
         _ => throw new InvalidOperationException(instrument.GetType().Name),

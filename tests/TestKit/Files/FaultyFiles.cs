@@ -93,6 +93,8 @@ public sealed class FaultyFiles : IFiles
 
     public Stream OpenRead(string path) => Alive(() => _files.OpenRead(path));
 
+    public IReadFile OpenReadAt(string path) => Alive(() => _files.OpenReadAt(path));
+
     public IDisposable? TryLock(string path)
     {
         Step("lock", path);

@@ -26,6 +26,8 @@ public sealed class KilledFiles(Func<FileStep, bool> isNow, Action kill) : IFile
 
     public Stream OpenRead(string path) => _files.OpenRead(path);
 
+    public IReadFile OpenReadAt(string path) => _files.OpenReadAt(path);
+
     public Stream Create(string path)
     {
         Step("create", path);
