@@ -1,4 +1,5 @@
 using MassDpo.Policy;
+using MassDpo.Policy.Chat;
 using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
@@ -40,12 +41,22 @@ public sealed class LoadedPolicy : IDisposable
 
     public PoolScorer Scorer { get; }
 
+    /// <param name="directory">in Hugging Face layout</param>
+    /// <param name="encoding">how records become tokens; null: as they come</param>
     /// <exception cref="PolicyFormatException">no policy there, or one that is not supported</exception>
-    public static LoadedPolicy Load(string directory)
+    public static LoadedPolicy Load(string directory, EncodingOptions? encoding = null)
     {
         var config = PolicyDirectory.LoadConfig(directory);
-        var encoder = new RecordEncoder(PolicyDirectory.LoadTokenizer(directory, config), config);
-        return new LoadedPolicy(directory, config, encoder, PolicyDirectory.LoadWeights(directory, config));
+        return new LoadedPolicy(directory, config, EncoderOf(directory, config, encoding), PolicyDirectory.LoadWeights(directory, config));
+    }
+
+    /// <summary>What reads records for the policy of a directory.</summary>
+    /// <exception cref="PolicyFormatException">no tokenizer there, or one that is not supported</exception>
+    internal static RecordEncoder EncoderOf(string directory, PolicyConfig config, EncodingOptions? encoding)
+    {
+        encoding ??= EncodingOptions.Default;
+        var tokenizer = PolicyDirectory.LoadTokenizer(directory, config);
+        return new RecordEncoder(tokenizer, config, ChatFormat.Load(directory, config, tokenizer, encoding.ChatTemplate), encoding.Truncation);
     }
 
     public void Dispose()

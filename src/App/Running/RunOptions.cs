@@ -19,6 +19,7 @@ public sealed record RunOptions
 
     public required Duplicates Duplicates { get; init; }
     public required FileSourceOptions Files { get; init; }
+    public required EncodingOptions Encoding { get; init; }
     public required SelectionOptions Selection { get; init; }
     public required int Selectors { get; init; }
     public required long ReferenceCacheBytes { get; init; }
@@ -64,6 +65,7 @@ public sealed record RunOptions
         {
             Duplicates = settings.Choice("ingest.duplicates", new Dictionary<string, Duplicates> { ["drop"] = Duplicates.Drop, ["keep"] = Duplicates.Keep }),
             Files = new FileSourceOptions(Order(settings), seed, settings.Integer("ingest.passes", 1), settings.Long("ingest.max-records", 0), maxRecordBytes),
+            Encoding = EncodingSettings.From(settings),
             Selection = new SelectionOptions(
                 method,
                 new KernelOptions

@@ -39,7 +39,7 @@ internal sealed class SelectorJob(string policyDirectory, RunOptions options, Wa
         await using var host = new LocalHost(TimeProvider.System, logger);
         await using var watching = await ProcessWatch.StartAsync(watch, host, logger);
         set_num_threads(options.Threads);
-        using var policy = LoadedPolicy.Load(policyDirectory);
+        using var policy = LoadedPolicy.Load(policyDirectory, options.Encoding);
         await using var wiring = await wire(policy);
         wiring.Attach(host);
         try

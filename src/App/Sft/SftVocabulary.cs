@@ -44,7 +44,12 @@ internal static class SftVocabulary
     }
 
     private static IEnumerable<string> Texts(PreferenceRecord record) =>
-        (record.Prompt.Form == PromptForm.History ? record.Prompt.Items : [record.Prompt.Text]).Concat(record.Candidates);
+        (record.Prompt.Form switch
+        {
+            PromptForm.History => record.Prompt.Items,
+            PromptForm.Chat => record.Prompt.Messages.Select(message => message.Content),
+            _ => [record.Prompt.Text],
+        }).Concat(record.Candidates);
 
     private static string[] Words(string text) => text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
 }

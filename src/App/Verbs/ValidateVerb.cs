@@ -77,7 +77,7 @@ internal static class ValidateVerb
         if (policyDirectory is not null)
         {
             var config = PolicyDirectory.LoadConfig(policyDirectory);
-            validator = new RecordValidator(new RecordEncoder(PolicyDirectory.LoadTokenizer(policyDirectory, config), config), options.Duplicates, options.Files.MaxRecordBytes);
+            validator = new RecordValidator(LoadedPolicy.EncoderOf(policyDirectory, config, options.Encoding), options.Duplicates, options.Files.MaxRecordBytes);
         }
         var (good, codes) = (0L, new SortedDictionary<string, long>(StringComparer.Ordinal));
         await using var source = new FileSource([path], options.Files with { Order = ShuffleOrder.None, Passes = 1 });

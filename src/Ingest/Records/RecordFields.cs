@@ -8,16 +8,16 @@ namespace MassDpo.Ingest.Records;
 /// <summary>The fields of one record as they are read, before it is known which form they make.</summary>
 internal sealed class RecordFields
 {
-    private const string ChatRemedy = "chat messages need a chat template, which this build does not render yet: give prompt and responses as texts";
-
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
-    private SortedDictionary<int, string>? _numbered;
+    private SortedDictionary<int, Response>? _numbered;
     private string? _id;
     private Prompt? _prompt;
-    private string? _chosen;
-    private List<string>? _rejected;
-    private List<string>? _candidates;
-    private List<string>? _ranked;
+    private string? _chat;
+    private List<ChatMessage>? _messages;
+    private Response? _chosen;
+    private List<Response>? _rejected;
+    private List<Response>? _candidates;
+    private List<Response>? _ranked;
     private int? _chosenIndex;
     private List<double>? _rewards;
     private List<double>? _referenceLogps;
@@ -52,12 +52,17 @@ internal sealed class RecordFields
                 _prompt = ReadPrompt(ref reader);
                 break;
             case "conversations" or "messages":
-                throw new RecordFormatException(DeadLetterCodes.Unsupported, $"'{name}': {ChatRemedy}");
+                if (_chat is not null)
+                    throw Bad("'conversations' and 'messages' are both given: keep one of them");
+                if (reader.TokenType != JsonTokenType.StartArray)
+                    throw Wrong(name, "a list of messages", reader);
+                (_chat, _messages) = (name, MessageReader.Read(ref reader, name));
+                break;
             case "chosen":
                 _chosen = ReadResponse(ref reader, name);
                 break;
             case "rejected":
-                _rejected = reader.TokenType == JsonTokenType.StartArray ? ReadResponses(ref reader, name) : [ReadResponse(ref reader, name)];
+                _rejected = reader.TokenType == JsonTokenType.StartArray ? OneOrMore(ReadResponses(ref reader, name)) : [ReadResponse(ref reader, name)];
                 break;
             case "candidates":
                 _candidates = ReadResponses(ref reader, name);
@@ -108,13 +113,10 @@ internal sealed class RecordFields
         var candidates = Responses();
         if (candidates.Count < 2)
             throw Empty(_ranked is not null ? "ranked" : "rejected");
-        var prompt = _prompt;
-        if (prompt is null)
-        {
-            var common = CommonPrompt.Of(candidates);
-            prompt = Prompt.OfText(common);
-            candidates = [.. candidates.Select(text => text[common.Length..])];
-        }
+        // Beside a prompt 'messages' are a whole dialogue, which other trainers learn from.
+        if (_prompt is not null && _chat == "conversations")
+            throw Bad("'prompt' and 'conversations' are both given: keep one of them");
+        var (prompt, texts) = TogetherWith(_prompt ?? (_messages is null ? null : Prompt.OfChat(_messages)), candidates);
         foreach (var (name, numbers) in (ReadOnlySpan<(string, List<double>?)>)[("rewards", _rewards), ("reference_logps", _referenceLogps)])
             if (numbers is not null && numbers.Count != candidates.Count)
                 throw Bad($"'{name}' has {numbers.Count} numbers for {candidates.Count} candidates: give the chosen one's, then one for each other");
@@ -122,7 +124,7 @@ internal sealed class RecordFields
         {
             Id = _id,
             Prompt = prompt,
-            Candidates = candidates,
+            Candidates = texts,
             Rewards = _rewards,
             ReferenceLogps = _referenceLogps,
             Ranked = _ranked is not null,
@@ -131,7 +133,18 @@ internal sealed class RecordFields
         };
     }
 
-    private List<string> Responses()
+    private static (Prompt Prompt, List<string> Candidates) TogetherWith(Prompt? prompt, List<Response> candidates)
+    {
+        if (prompt?.Form == PromptForm.Chat || candidates.Exists(candidate => candidate.Messages is not null))
+            return ChatPrompt.Of(prompt, candidates);
+        List<string> texts = [.. candidates.Select(candidate => candidate.Text!)];
+        if (prompt is not null)
+            return (prompt, texts);
+        var common = CommonPrompt.Of(texts);
+        return (Prompt.OfText(common), [.. texts.Select(text => text[common.Length..])]);
+    }
+
+    private List<Response> Responses()
     {
         bool[] given = [_chosen is not null || _rejected is not null, _candidates is not null || _chosenIndex is not null, _ranked is not null];
         var forms = given.Count(form => form);
@@ -157,7 +170,7 @@ internal sealed class RecordFields
             throw Bad(forms == 0
                 ? "no responses: give 'chosen' with 'rejected', 'candidates' with 'chosen_index', or 'ranked'"
                 : _chosen is null ? "'rejected' is given without 'chosen': give both" : "'chosen' is given without 'rejected': give both");
-        return [_chosen, .. _rejected];
+        return [_chosen.Value, .. _rejected];
     }
 
     private static Prompt? ReadPrompt(ref Utf8JsonReader reader)
@@ -169,7 +182,7 @@ internal sealed class RecordFields
             case JsonTokenType.String:
                 return Prompt.OfText(reader.GetString()!);
             case JsonTokenType.StartArray:
-                throw new RecordFormatException(DeadLetterCodes.Unsupported, $"'prompt': {ChatRemedy}");
+                return Prompt.OfChat(MessageReader.Read(ref reader, "prompt"));
             case JsonTokenType.StartObject:
                 reader.Read();
                 if (reader.TokenType != JsonTokenType.PropertyName || !reader.ValueTextEquals("history"u8))
@@ -181,19 +194,25 @@ internal sealed class RecordFields
                     ? Prompt.OfHistory(items)
                     : throw Bad("'prompt' as an object has 'history' alone: put other fields beside 'prompt'");
             default:
-                throw Wrong("prompt", "a text or {\"history\": […]}", reader);
+                throw Wrong("prompt", "a text, messages or {\"history\": […]}", reader);
         }
     }
 
-    private static List<string> ReadResponses(ref Utf8JsonReader reader, string name) => ReadList(ref reader, name, ReadResponse);
+    private static List<Response> ReadResponses(ref Utf8JsonReader reader, string name) => ReadList(ref reader, name, ReadResponse);
 
-    private delegate string ReadOne(ref Utf8JsonReader reader, string name);
+    // A list of messages is one response (TRL's form), unless they all are answers: then each of them is.
+    private static List<Response> OneOrMore(List<Response> responses) =>
+        responses.TrueForAll(response => response is { Text: null, IsOneMessage: true }) && responses.Exists(response => response.Messages![0].Role != ChatRoles.Assistant)
+            ? [new Response(null, [.. responses.Select(response => response.Messages![0])])]
+            : responses;
 
-    private static List<string> ReadList(ref Utf8JsonReader reader, string name, ReadOne readOne)
+    private delegate T ReadOne<T>(ref Utf8JsonReader reader, string name);
+
+    private static List<T> ReadList<T>(ref Utf8JsonReader reader, string name, ReadOne<T> readOne)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
             throw Wrong(name, "a list", reader);
-        var list = new List<string>();
+        var list = new List<T>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
             list.Add(readOne(ref reader, name));
         return list;
@@ -202,10 +221,13 @@ internal sealed class RecordFields
     private static string ReadItem(ref Utf8JsonReader reader, string name) =>
         reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Wrong(name, "a text", reader);
 
-    private static string ReadResponse(ref Utf8JsonReader reader, string name) =>
-        reader.TokenType is JsonTokenType.StartArray or JsonTokenType.StartObject
-            ? throw new RecordFormatException(DeadLetterCodes.Unsupported, $"'{name}': {ChatRemedy}")
-            : ReadItem(ref reader, name);
+    private static Response ReadResponse(ref Utf8JsonReader reader, string name)
+    {
+        var isOne = reader.TokenType == JsonTokenType.StartObject;
+        return isOne || reader.TokenType == JsonTokenType.StartArray
+            ? new Response(null, MessageReader.Read(ref reader, name)) { IsOneMessage = isOne }
+            : new Response(ReadItem(ref reader, name), null);
+    }
 
     private static List<double>? ReadNumbers(ref Utf8JsonReader reader, string name)
     {

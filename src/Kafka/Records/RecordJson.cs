@@ -26,6 +26,10 @@ public static class RecordJson
             {
                 json.WriteString("prompt"u8, prompt.Text);
             }
+            else if (prompt.Form == PromptForm.Chat)
+            {
+                Messages(json, "prompt", prompt.Messages);
+            }
             else
             {
                 json.WriteStartObject("prompt"u8);
@@ -62,6 +66,19 @@ public static class RecordJson
         using var fields = JsonDocument.Parse(unknown);
         foreach (var field in fields.RootElement.EnumerateObject())
             field.WriteTo(json);
+    }
+
+    private static void Messages(Utf8JsonWriter json, string name, IEnumerable<ChatMessage> messages)
+    {
+        json.WriteStartArray(name);
+        foreach (var message in messages)
+        {
+            json.WriteStartObject();
+            json.WriteString("role"u8, message.Role);
+            json.WriteString("content"u8, message.Content);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
     }
 
     internal static void Texts(Utf8JsonWriter json, string name, IEnumerable<string> texts)
