@@ -16,7 +16,8 @@ public sealed class LoadedPolicy : IDisposable
         Model = new LlamaModel(config);
         Scorer = new PoolScorer(Model);
         Found = new SharedTensors(weights);
-        Identity = PolicyDirectory.IdentityOf(directory, weights);
+        // A chat is other text under another template.
+        Identity = PolicyDirectory.IdentityOf(directory, weights) + (encoder.Chat.Name is { } template ? $", chats as {template}" : "");
     }
 
     public string Directory { get; }

@@ -28,7 +28,7 @@ public static class RecordJson
             }
             else if (prompt.Form == PromptForm.Chat)
             {
-                Messages(json, "prompt", prompt.Messages);
+                Messages(json, "prompt", prompt.Messages.Select(message => (message.Role, message.Content)));
             }
             else
             {
@@ -68,14 +68,14 @@ public static class RecordJson
             field.WriteTo(json);
     }
 
-    private static void Messages(Utf8JsonWriter json, string name, IEnumerable<ChatMessage> messages)
+    internal static void Messages(Utf8JsonWriter json, string name, IEnumerable<(string Role, string Content)> messages)
     {
         json.WriteStartArray(name);
-        foreach (var message in messages)
+        foreach (var (role, content) in messages)
         {
             json.WriteStartObject();
-            json.WriteString("role"u8, message.Role);
-            json.WriteString("content"u8, message.Content);
+            json.WriteString("role"u8, role);
+            json.WriteString("content"u8, content);
             json.WriteEndObject();
         }
         json.WriteEndArray();

@@ -18,14 +18,14 @@ public sealed class ChatFormat
     private readonly ChatTemplate? _template;
     private readonly string? _why;
 
-    private ChatFormat(ChatTemplate? template, string? why) => (_template, _why) = (template, why);
+    private ChatFormat(ChatTemplate? template, string? why, string? name = null) => (_template, _why, Name) = (template, why, template is null ? null : name);
+
+    /// <summary>The name of the template's family, one of <see cref="ChatTemplates.Names"/>; null where chats are refused.</summary>
+    public string? Name { get; }
 
     /// <summary>Refuses chats.</summary>
     /// <param name="why">a sentence with the remedy</param>
     public static ChatFormat Without(string why) => new(null, why);
-
-    /// <summary>Of a template that is there.</summary>
-    public static ChatFormat Of(ChatTemplate template) => new(template, null);
 
     /// <summary>
     /// The format of a policy directory: with <paramref name="setting"/> <c>auto</c> what its <c>chat_template.jinja</c>, or else the
@@ -61,7 +61,7 @@ public sealed class ChatFormat
         ? Without($"a new policy has no chat template of its own: name one with ingest.chat-template ({string.Join(", ", ChatTemplates.Names)})")
         : Named(setting, config.BosTokenId is { } bos ? tokenizer.TextOf(bos) : null, config.EosTokenId is { } eos ? tokenizer.TextOf(eos) : null);
 
-    private static ChatFormat Named(string name, string? bos, string? eos) => new(ChatTemplates.Named(name, bos, eos, out var why), why);
+    private static ChatFormat Named(string name, string? bos, string? eos) => new(ChatTemplates.Named(name, bos, eos, out var why), why, name);
 
     /// <summary>The template; null with the reason, a sentence with the remedy.</summary>
     public ChatTemplate? Template(out string? why)
@@ -78,8 +78,8 @@ public sealed class ChatFormat
             return (File.ReadAllText(own), own);
         if (config is not { } json || !json.TryGetProperty("chat_template", out var template))
             return null;
-        if (template.ValueKind == JsonValueKind.String)
-            return (template.GetString()!, configFile);
+        if (Text(json, "chat_template") is { } single)
+            return (single, configFile);
         if (template.ValueKind != JsonValueKind.Array)
             return null;
         // Several by name: that for chats without tools is the default one.

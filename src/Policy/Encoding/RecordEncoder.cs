@@ -36,7 +36,9 @@ public sealed record Rejection(string Code, string Reason);
 /// <param name="truncation">of texts and chats; null: none</param>
 public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config, ChatFormat? chat = null, Truncation? truncation = null)
 {
-    private readonly ChatFormat _chat = chat ?? ChatFormat.Without("chats are not read here: give prompt and responses as texts");
+    /// <summary>How chats become text.</summary>
+    public ChatFormat Chat { get; } = chat ?? ChatFormat.Without("chats are not read here: give prompt and responses as texts");
+
     private readonly Truncation _truncation = truncation ?? Truncation.None;
 
     /// <summary>Encodes a record, or says why it cannot be used. Thread-safe.</summary>
@@ -167,7 +169,7 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config, Chat
 
     private EncodedRecord? EncodeChat(PreferenceRecord record, out Rejection? why)
     {
-        if (_chat.Template(out var reason) is not { } template)
+        if (Chat.Template(out var reason) is not { } template)
         {
             why = new Rejection(DeadLetterCodes.Unsupported, reason!);
             return null;

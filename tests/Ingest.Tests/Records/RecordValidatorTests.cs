@@ -51,7 +51,7 @@ public sealed class RecordValidatorTests
     [InlineData("""{"chosen":"a"}""", DeadLetterCodes.Field)]
     [InlineData("""{"prompt":{"history":[]},"chosen":"?","rejected":["a"]}""", DeadLetterCodes.UnknownItem)]
     [InlineData("""{"prompt":{"history":[]},"chosen":"a","rejected":["a","a"]}""", DeadLetterCodes.EmptyPool)]
-    [InlineData("""{"messages":[]}""", DeadLetterCodes.Unsupported)]
+    [InlineData("""{"messages":[{"role":"tool","content":"x"}],"chosen":"a","rejected":"b"}""", DeadLetterCodes.Unsupported)]
     public void A_line_that_is_no_record_becomes_a_dead_letter_with_file_line_reason_and_raw_bytes(string json, string code)
     {
         var dead = Dead(Line(json));

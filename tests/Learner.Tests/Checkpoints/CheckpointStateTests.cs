@@ -23,7 +23,7 @@ public sealed class CheckpointStateTests
     {
         var json = MadeCheckpoint.State(2).ToJson();
         Assert.Equal(["v", "version", "epoch", "optimizer_steps", "policy_hash", "settled", "logs", "counts", "lags", "identity"], json.Select(field => field.Key));
-        Assert.Equal(["applied", "dead", "duplicates", "unknown", "seconds"], json["counts"]!.AsObject().Select(field => field.Key));
+        Assert.Equal(["applied", "dead", "duplicates", "unknown", "seconds", "truncated", "cut_tokens"], json["counts"]!.AsObject().Select(field => field.Key));
         Assert.Equal(["length", "hash"], json["logs"]!["updates.jsonl"]!.AsObject().Select(field => field.Key));
         Assert.Equal(1, json["v"]!.GetValue<int>());
     }
