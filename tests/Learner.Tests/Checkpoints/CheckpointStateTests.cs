@@ -28,7 +28,17 @@ public sealed class CheckpointStateTests
         Assert.Equal(1, json["v"]!.GetValue<int>());
     }
 
+    [Fact]
+    public void A_state_of_a_build_that_did_not_truncate_has_truncated_nothing()
+    {
+        var json = MadeCheckpoint.State(6).ToJson();
+        Assert.Equal((2, 42), (Read(json.ToJsonString()).Counts.Truncated, Read(json.ToJsonString()).Counts.CutTokens));
+        Assert.True(json["counts"]!.AsObject().Remove("truncated") && json["counts"]!.AsObject().Remove("cut_tokens"));
+        Assert.Equal((0, 0), (Read(json.ToJsonString()).Counts.Truncated, Read(json.ToJsonString()).Counts.CutTokens));
+    }
+
     [Theory]
+    [InlineData("\"cut_tokens\":14", "\"cut_tokens\":-1", "malformed")]
     [InlineData("\"v\":1", "\"v\":2", "form 2")]
     [InlineData("\"version\":2", "\"version\":-2", "malformed")]
     [InlineData("\"version\":2", "\"version\":2.5", "malformed")]
