@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 
 namespace MassDpo.Policy.Tokenizers;
@@ -27,6 +28,9 @@ internal sealed class BpeModel
     private readonly ConcurrentDictionary<string, int[]> _cache = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int[]>.AlternateLookup<ReadOnlySpan<char>> _cached;
     private int _cachedWords;
+
+    // Pairs of neighbouring characters that some merge puts together; null where words are not split between the others.
+    private HashSet<long>? _joined;
 
     private BpeModel(Dictionary<string, int> ids, Dictionary<long, long> merges, bool isByteLevel, bool ignoresMerges)
     {
@@ -67,6 +71,8 @@ internal sealed class BpeModel
             model._byteIds[value] = ids.TryGetValue(token, out var id) ? id
                 : throw new PolicyFormatException($"{file}: model: the vocabulary has no token '{token}' for byte 0x{value:X2}: text would be lost");
         }
+        if (!isByteLevel && !model._ignoresMerges)
+            model._joined = model.Joined();
         return model;
 
         int Id(string token) => ids.TryGetValue(token, out var id) ? id
@@ -75,6 +81,59 @@ internal sealed class BpeModel
 
     /// <summary>Adds the ids of a word. Thread-safe.</summary>
     public void Encode(ReadOnlySpan<char> word, List<int> ids)
+    {
+        if (_joined is null)
+        {
+            EncodePiece(word, ids);
+            return;
+        }
+        // What a byte-fallback model gets is a whole text. No merge reaches over a pair of characters that none puts together, so its pieces can be
+        // merged each by itself; they are words mostly, and come again.
+        for (var start = 0; start < word.Length;)
+        {
+            var at = start;
+            var left = NextRune(word, ref at);
+            while (at < word.Length)
+            {
+                var after = at;
+                var right = NextRune(word, ref after);
+                if (!_joined.Contains(Pair(left, right)))
+                    break;
+                (left, at) = (right, after);
+            }
+            EncodePiece(word[start..at], ids);
+            start = at;
+        }
+    }
+
+    // Half a surrogate pair is U+FFFD.
+    private static int NextRune(ReadOnlySpan<char> text, ref int at)
+    {
+        Rune.DecodeFromUtf16(text[at..], out var rune, out var length);
+        at += length;
+        return rune.Value;
+    }
+
+    // Null where a merge has a part that is a byte of a character: that is no text of its own.
+    private HashSet<long>? Joined()
+    {
+        var texts = _ids.ToDictionary(token => token.Value, token => token.Key);
+        var bytes = _byteIds.ToHashSet();
+        var joined = new HashSet<long>();
+        foreach (var pair in _merges.Keys)
+        {
+            var (left, right) = ((int)(pair >> 32), (int)(uint)pair);
+            if (bytes.Contains(left) || bytes.Contains(right))
+                return null;
+            var (before, after) = (texts[left], texts[right]);
+            Rune.DecodeLastFromUtf16(before, out var last, out _);
+            Rune.DecodeFromUtf16(after, out var first, out _);
+            joined.Add(Pair(last.Value, first.Value));
+        }
+        return joined;
+    }
+
+    private void EncodePiece(ReadOnlySpan<char> word, List<int> ids)
     {
         if (word.Length > LongestCachedWord)
         {
