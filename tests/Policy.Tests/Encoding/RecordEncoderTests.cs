@@ -1,3 +1,4 @@
+using System.Text.Json;
 using MassDpo.Policy.Chat;
 using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Tokenizers;
@@ -161,6 +162,33 @@ public sealed class RecordEncoderTests
             for (var i = 0; i < letters.Length; i++)
                 letters[i] = "abc"[random.Below(3)];
             return new string(letters);
+        }
+    }
+
+    [SharedDataTheory("fixtures/trl", "fixtures/hf")]
+    [InlineData("curve-full-llama")]
+    [InlineData("curve-full-qwen3-accumulate")]
+    [InlineData("curve-lora-qwen2")]
+    public void The_tokens_of_a_text_are_those_that_TRL_trains_on(string curve)
+    {
+        using var told = JsonDocument.Parse(File.ReadAllBytes(SharedData.PathOf($"fixtures/trl/{curve}.json")));
+        var folder = SharedData.PathOf($"fixtures/hf/{told.RootElement.GetProperty("model").GetString()}");
+        using var config = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "config.json")));
+        var tokenizer = TokenizerFile.Load(Path.Combine(folder, "tokenizer.json"));
+        var eos = config.RootElement.GetProperty("eos_token_id").GetInt32();
+        var encoder = new RecordEncoder(tokenizer, MadePolicy.Config(tokenizer.VocabularySize, positions: 256) with { EosTokenId = eos });
+        var records = told.RootElement.GetProperty("records").EnumerateArray().ToList();
+        Assert.NotEmpty(records);
+        foreach (var record in records)
+        {
+            // TRL has put the text of the end token after a response.
+            string Response(string name) => record.GetProperty(name).GetString() is { } text && text.EndsWith(tokenizer.TextOf(eos)!, StringComparison.Ordinal)
+                ? text[..^tokenizer.TextOf(eos)!.Length] : throw new InvalidDataException(name);
+            int[] Ids(string name) => [.. record.GetProperty(name).EnumerateArray().Select(id => id.GetInt32())];
+            var pool = Encoded(encoder, Text(record.GetProperty("prompt").GetString()!, Response("chosen"), Response("rejected"))).Tokens;
+            Assert.Equal([.. Ids("prompt_ids"), .. Ids("chosen_ids")], [.. pool.Prompt, .. pool.Responses[0]]);
+            Assert.Equal([.. Ids("prompt_ids"), .. Ids("rejected_ids")], [.. pool.Prompt, .. pool.Responses[1]]);
+            Assert.Equal(Ids("prompt_ids"), pool.Prompt);
         }
     }
 
