@@ -46,7 +46,7 @@ internal sealed class BpeModel
     public IEnumerable<(int Left, int Right)> Merges =>
         _merges.OrderBy(merge => merge.Value >> 32).Select(merge => ((int)(merge.Key >> 32), (int)(uint)merge.Key));
 
-    /// <exception cref="PolicyFormatException">a field that is not supported, a merge of no tokens, or a byte without one</exception>
+    /// <exception cref="PolicyFormatException">a field that is not supported, a merge of no tokens, or a printable character of ASCII without one</exception>
     public static BpeModel Read(JsonElement json, bool isByteLevel, string file)
     {
         foreach (var name in new[] { "dropout", "continuing_subword_prefix", "end_of_word_suffix" })
@@ -69,7 +69,10 @@ internal sealed class BpeModel
         {
             var token = isByteLevel ? ByteAlphabet.Of((byte)value).ToString() : string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>");
             model._byteIds[value] = ids.TryGetValue(token, out var id) ? id
-                : throw new PolicyFormatException($"{file}: model: the vocabulary has no token '{token}' for byte 0x{value:X2}: text would be lost");
+                // A vocabulary without what nearly every text has is not of bytes, whatever the file says.
+                : isByteLevel && value is >= ' ' and <= '~' ? throw new PolicyFormatException(
+                    $"{file}: model: the vocabulary has no token '{token}' for byte 0x{value:X2}: text would be lost")
+                : Lacking;
         }
         if (!isByteLevel && !model._ignoresMerges)
             model._joined = model.Joined();
@@ -80,6 +83,7 @@ internal sealed class BpeModel
     }
 
     /// <summary>Adds the ids of a word. Thread-safe.</summary>
+    /// <exception cref="PolicyFormatException">a byte of it has no token</exception>
     public void Encode(ReadOnlySpan<char> word, List<int> ids)
     {
         if (_joined is null)
@@ -159,7 +163,7 @@ internal sealed class BpeModel
         if (_isByteLevel)
         {
             foreach (var value in bytes.AsSpan(0, length))
-                symbols.Add(_byteIds[value]);
+                symbols.Add(IdOf(value));
         }
         else
         {
@@ -192,9 +196,15 @@ internal sealed class BpeModel
                 continue;
             }
             foreach (var value in bytes[..rune.EncodeToUtf8(bytes)])
-                symbols.Add(_byteIds[value]);
+                symbols.Add(IdOf(value));
         }
     }
+
+    // Not every vocabulary has a token for each byte: some were learnt from texts without. Nothing of a text is ever left out silently.
+    private const int Lacking = -1;
+
+    private int IdOf(byte value) => _byteIds[value] is var id and not Lacking ? id : throw new PolicyFormatException(
+        string.Create(CultureInfo.InvariantCulture, $"the tokenizer's vocabulary has no token for byte 0x{value:X2} of the text, which would be lost: leave the character out, or take another tokenizer"));
 
     private const long None = long.MaxValue;
 

@@ -80,6 +80,15 @@ public sealed class ChatFormatTests
         Assert.Equal("mistral", ChatFormat.OfNew(Config, Words, "mistral").Name);
     }
 
+    [SharedDataFact("data/tokenizers/torchtitan-test/tokenizer_config.json")]
+    public void A_published_template_of_no_family_is_refused_by_its_file()
+    {
+        var folder = SharedData.PathOf("data/tokenizers/torchtitan-test");
+        Assert.Contains(Path.Combine(folder, "tokenizer_config.json"), Why(ChatFormat.Load(folder, Config, Words, ChatFormat.Auto)));
+        // Its special tokens are named there.
+        Assert.StartsWith("<|begin_of_text|><|start_header_id|>user", Hello(ChatFormat.Load(folder, Config, Words, "llama3")));
+    }
+
     [Theory]
     [InlineData("{")]
     [InlineData("[]")]

@@ -98,6 +98,11 @@ public sealed class TokenizerFixtureTests
         Known("gpt2", TokenizerFile.Load(folder.Write("tokenizer.json", json.ToJsonString())));
     }
 
+    // Its vocabulary is of characters, though it is said to be of bytes: spaces would be lost.
+    [SharedDataFact("data/tokenizers/torchtitan-test/tokenizer.json")]
+    public void A_tokenizer_that_would_lose_text_is_refused() =>
+        Assert.Contains("byte 0x20", Assert.Throws<PolicyFormatException>(() => TokenizerFile.Load(SharedData.PathOf("data/tokenizers/torchtitan-test/tokenizer.json"))).Message);
+
     private static void Known(string name, Tokenizer tokenizer)
     {
         var lines = File.ReadAllLines(SharedData.PathOf("data/tokenizers/known-encodings.jsonl"));
