@@ -9,20 +9,23 @@ namespace MassDpo.Ingest.Records;
 internal sealed class RecordFields
 {
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
-    private SortedDictionary<int, Response>? _numbered;
+    private SortedDictionary<int, string>? _numbered;
     private string? _id;
     private Prompt? _prompt;
-    private string? _chat;
-    private List<ChatMessage>? _messages;
-    private Response? _chosen;
-    private List<Response>? _rejected;
-    private List<Response>? _candidates;
-    private List<Response>? _ranked;
+    private string? _chosen;
+    private List<string>? _rejected;
+    private List<string>? _candidates;
+    private List<string>? _ranked;
     private int? _chosenIndex;
     private List<double>? _rewards;
     private List<double>? _referenceLogps;
     private JsonElement? _meta;
     private List<string>? _unknown;
+    private string? _chat;
+    private List<ChatMessage>? _messages;
+
+    // Responses that are messages, by the instance of text that stands for each of them: texts, which are the rule, cost nothing by this.
+    private Dictionary<string, Response>? _answers;
 
     /// <summary>The field that is read just now; null while it is its name.</summary>
     public string? Current { get; private set; }
@@ -116,7 +119,17 @@ internal sealed class RecordFields
         // Beside a prompt 'messages' are a whole dialogue, which other trainers learn from.
         if (_prompt is not null && _chat == "conversations")
             throw Bad("'prompt' and 'conversations' are both given: keep one of them");
-        var (prompt, texts) = TogetherWith(_prompt ?? (_messages is null ? null : Prompt.OfChat(_messages)), candidates);
+        var prompt = _prompt ?? (_messages is null ? null : Prompt.OfChat(_messages));
+        if (_answers is not null || prompt?.Form == PromptForm.Chat)
+        {
+            (prompt, candidates) = ChatPrompt.Of(prompt, [.. candidates.Select(ResponseOf)]);
+        }
+        else if (prompt is null)
+        {
+            var common = CommonPrompt.Of(candidates);
+            prompt = Prompt.OfText(common);
+            candidates = [.. candidates.Select(text => text[common.Length..])];
+        }
         foreach (var (name, numbers) in (ReadOnlySpan<(string, List<double>?)>)[("rewards", _rewards), ("reference_logps", _referenceLogps)])
             if (numbers is not null && numbers.Count != candidates.Count)
                 throw Bad($"'{name}' has {numbers.Count} numbers for {candidates.Count} candidates: give the chosen one's, then one for each other");
@@ -124,7 +137,7 @@ internal sealed class RecordFields
         {
             Id = _id,
             Prompt = prompt,
-            Candidates = texts,
+            Candidates = candidates,
             Rewards = _rewards,
             ReferenceLogps = _referenceLogps,
             Ranked = _ranked is not null,
@@ -133,18 +146,27 @@ internal sealed class RecordFields
         };
     }
 
-    private static (Prompt Prompt, List<string> Candidates) TogetherWith(Prompt? prompt, List<Response> candidates)
+    private Response ResponseOf(string text) => _answers is not null && _answers.TryGetValue(text, out var answer) ? answer : new Response(text, null);
+
+    private string StandIn(Response answer)
     {
-        if (prompt?.Form == PromptForm.Chat || candidates.Exists(candidate => candidate.Messages is not null))
-            return ChatPrompt.Of(prompt, candidates);
-        List<string> texts = [.. candidates.Select(candidate => candidate.Text!)];
-        if (prompt is not null)
-            return (prompt, texts);
-        var common = CommonPrompt.Of(texts);
-        return (Prompt.OfText(common), [.. texts.Select(text => text[common.Length..])]);
+        var text = new string('\0', 2);
+        (_answers ??= new(ReferenceEqualityComparer.Instance)).Add(text, answer);
+        return text;
     }
 
-    private List<Response> Responses()
+    // A list of messages is one response (TRL's form), unless they all are answers: then each of them is.
+    private List<string> OneOrMore(List<string> texts)
+    {
+        if (_answers is null)
+            return texts;
+        var responses = texts.ConvertAll(ResponseOf);
+        return responses.TrueForAll(response => response is { Text: null, IsOneMessage: true }) && responses.Exists(response => response.Messages![0].Role != ChatRoles.Assistant)
+            ? [StandIn(new Response(null, responses.ConvertAll(response => response.Messages![0])))]
+            : texts;
+    }
+
+    private List<string> Responses()
     {
         bool[] given = [_chosen is not null || _rejected is not null, _candidates is not null || _chosenIndex is not null, _ranked is not null];
         var forms = given.Count(form => form);
@@ -170,7 +192,7 @@ internal sealed class RecordFields
             throw Bad(forms == 0
                 ? "no responses: give 'chosen' with 'rejected', 'candidates' with 'chosen_index', or 'ranked'"
                 : _chosen is null ? "'rejected' is given without 'chosen': give both" : "'chosen' is given without 'rejected': give both");
-        return [_chosen.Value, .. _rejected];
+        return [_chosen, .. _rejected];
     }
 
     private static Prompt? ReadPrompt(ref Utf8JsonReader reader)
@@ -198,21 +220,15 @@ internal sealed class RecordFields
         }
     }
 
-    private static List<Response> ReadResponses(ref Utf8JsonReader reader, string name) => ReadList(ref reader, name, ReadResponse);
+    private List<string> ReadResponses(ref Utf8JsonReader reader, string name) => ReadList(ref reader, name, ReadResponse);
 
-    // A list of messages is one response (TRL's form), unless they all are answers: then each of them is.
-    private static List<Response> OneOrMore(List<Response> responses) =>
-        responses.TrueForAll(response => response is { Text: null, IsOneMessage: true }) && responses.Exists(response => response.Messages![0].Role != ChatRoles.Assistant)
-            ? [new Response(null, [.. responses.Select(response => response.Messages![0])])]
-            : responses;
+    private delegate string ReadOne(ref Utf8JsonReader reader, string name);
 
-    private delegate T ReadOne<T>(ref Utf8JsonReader reader, string name);
-
-    private static List<T> ReadList<T>(ref Utf8JsonReader reader, string name, ReadOne<T> readOne)
+    private static List<string> ReadList(ref Utf8JsonReader reader, string name, ReadOne readOne)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
             throw Wrong(name, "a list", reader);
-        var list = new List<T>();
+        var list = new List<string>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
             list.Add(readOne(ref reader, name));
         return list;
@@ -221,12 +237,12 @@ internal sealed class RecordFields
     private static string ReadItem(ref Utf8JsonReader reader, string name) =>
         reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Wrong(name, "a text", reader);
 
-    private static Response ReadResponse(ref Utf8JsonReader reader, string name)
+    private string ReadResponse(ref Utf8JsonReader reader, string name)
     {
         var isOne = reader.TokenType == JsonTokenType.StartObject;
         return isOne || reader.TokenType == JsonTokenType.StartArray
-            ? new Response(null, MessageReader.Read(ref reader, name)) { IsOneMessage = isOne }
-            : new Response(ReadItem(ref reader, name), null);
+            ? StandIn(new Response(null, MessageReader.Read(ref reader, name)) { IsOneMessage = isOne })
+            : ReadItem(ref reader, name);
     }
 
     private static List<double>? ReadNumbers(ref Utf8JsonReader reader, string name)
