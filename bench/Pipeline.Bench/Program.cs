@@ -3,6 +3,7 @@ using MassDpo.Pipeline.Bench;
 
 // overhead POLICY DATA WARM-UP UPDATES ROUNDS [--config FILE] [key=value …]   the pipeline against a plain loop over the same calls
 // ingest POLICY DATA ROUNDS                                                   records/s of reading, parsing, validating and tokenising
+// tokenizers DATA ROUNDS NAME=PATH …                                          MB/s of text to tokens
 // instruments BATCHES ROUNDS                                                  what measuring costs per record, with and without somebody who listens
 // references POLICY DATA RECORDS ROUNDS                                       reference log-probabilities from memory, from disk and computed
 // made-data ITEMS RECORDS OUT                                                 records of 1 KiB for ingest, and their items
@@ -14,6 +15,9 @@ switch (args)
         return 0;
     case ["ingest", var policy, var data, var rounds]:
         await IngestRate.RunAsync(policy, data, int.Parse(rounds), Print);
+        return 0;
+    case ["tokenizers", var data, var rounds, .. var named]:
+        await TokenizerRate.RunAsync(data, int.Parse(rounds), named, Print);
         return 0;
     case ["instruments", var batches, var rounds]:
         InstrumentCost.Run(int.Parse(batches), int.Parse(rounds), Print);

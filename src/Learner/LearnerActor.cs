@@ -383,12 +383,15 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
                 _window.Add(measures);
             lag = Math.Max(lag, selection.Event.Lag);
             context.Instruments.Stale(selection.Event.Lag);
+            context.Instruments.Truncated(selection.Pool.CutTokens);
             _lags[selection.Event.Lag] = _lags.GetValueOrDefault(selection.Event.Lag) + 1;
             _counts = _counts with
             {
                 Applied = _counts.Applied + 1,
                 Duplicates = _counts.Duplicates + selection.Pool.Duplicates,
                 Unknown = _counts.Unknown + selection.Pool.UnknownItems,
+                Truncated = _counts.Truncated + (selection.Pool.CutTokens > 0 ? 1 : 0),
+                CutTokens = _counts.CutTokens + selection.Pool.CutTokens,
             };
         }
         _logs.Append(parts.Directory.Selections, _lines.WrittenSpan);

@@ -12,7 +12,8 @@ namespace MassDpo.Policy;
 
 /// <summary>
 /// A policy as a directory in Hugging Face layout: <c>config.json</c>, <c>tokenizer.json</c>, and <c>model.safetensors</c> or its shards with
-/// <c>model.safetensors.index.json</c>. What other loaders read besides goes with it: <c>tokenizer_config.json</c>, <c>generation_config.json</c>.
+/// <c>model.safetensors.index.json</c>. What other loaders read besides goes with it: <c>tokenizer_config.json</c>, <c>chat_template.jinja</c>,
+/// <c>generation_config.json</c>.
 /// </summary>
 public static class PolicyDirectory
 {
@@ -22,8 +23,8 @@ public static class PolicyDirectory
     private const string Index = "model.safetensors.index.json";
     private const string TokenizerConfig = "tokenizer_config.json";
 
-    // Not read here, and carried along as they are.
-    private static readonly string[] Companions = [TokenizerConfig, "generation_config.json"];
+    // Carried along as they are.
+    private static readonly string[] Companions = [TokenizerConfig, "chat_template.jinja", "generation_config.json"];
 
     private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

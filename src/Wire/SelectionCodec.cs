@@ -36,6 +36,7 @@ public static class SelectionCodec
             Origin = ToWire(pool.Origin),
             Duplicates = pool.Duplicates,
             UnknownItems = pool.UnknownItems,
+            CutTokens = pool.CutTokens,
             Prompt = { pool.Tokens.Prompt },
             Candidates = pool.Tokens.Candidates,
             Picks = { selection.Picks },
@@ -69,7 +70,7 @@ public static class SelectionCodec
         var line = wire.Event.Memory;
         var told = EventLine.Read(line);
         var pool = new CandidatePool(NoTexts, wire.Id, new EncodedPool([.. wire.Prompt], responses), FromWire(wire.Position), FromWire(wire.Origin),
-            Count(wire.Duplicates, "duplicates"), Count(wire.UnknownItems, "unknown_items"));
+            Count(wire.Duplicates, "duplicates"), Count(wire.UnknownItems, "unknown_items")) { CutTokens = Count(wire.CutTokens, "cut_tokens") };
         if (told.Position != pool.Position || !told.Picks.Select(pick => pick.Index).SequenceEqual(wire.Picks))
             throw new WireFormatException($"the selection of {pool.Position} comes with an event of another");
         return new Selection(pool, [.. wire.Picks], [.. wire.ReferenceLogps], told, new EventLine(line, EventLine.HashOf(line.Span)),

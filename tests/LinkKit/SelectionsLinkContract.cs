@@ -45,7 +45,7 @@ public abstract class SelectionsLinkContract
     [Fact]
     public async Task What_the_learner_trains_on_arrives_as_it_was_sent()
     {
-        var pool = MadeSelection.Pool(new EncodedPool([1, 2], [[3, 4], [5], [6, 7, 8]]), new Position("s", 2, 7)) with { Id = "seven", Duplicates = 3, UnknownItems = 1 };
+        var pool = MadeSelection.Pool(new EncodedPool([1, 2], [[3, 4], [5], [6, 7, 8]]), new Position("s", 2, 7)) with { Id = "seven", Duplicates = 3, UnknownItems = 1, CutTokens = 5 };
         var sent = MadeSelection.Of(pool, [2], [-1.5f, -2.25f]);
         var inbox = new Inbox<SelectionBlock>();
         using var receiver = End().Receive((block, _) =>
@@ -58,7 +58,7 @@ public abstract class SelectionsLinkContract
         Assert.Equal((new SlotBlock(4, 3, 24, 2, 2), "s", 2L), (block.Block, block.Selector, block.Version));
         Assert.Null(block.Selections[1]);
         var got = block.Selections[0]!;
-        Assert.Equal((pool.Id, pool.Position, pool.Duplicates, pool.UnknownItems), (got.Pool.Id, got.Pool.Position, got.Pool.Duplicates, got.Pool.UnknownItems));
+        Assert.Equal((pool.Id, pool.Position, pool.Duplicates, pool.UnknownItems, pool.CutTokens), (got.Pool.Id, got.Pool.Position, got.Pool.Duplicates, got.Pool.UnknownItems, got.Pool.CutTokens));
         Assert.Equal(pool.Tokens.Of(sent.Picks).Responses, got.Pool.Tokens.Of(got.Picks).Responses);
         Assert.Equal(pool.Tokens.Prompt, got.Pool.Tokens.Prompt);
         Assert.Equal(sent.ReferenceLogps, got.ReferenceLogps);

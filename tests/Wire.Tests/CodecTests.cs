@@ -57,7 +57,7 @@ public sealed class CodecTests
         foreach (var i in new[] { 0, 2 })
         {
             var (before, after) = (sent.Selections[i]!, read.Selections[i]!);
-            Assert.Equal((before.Pool.Id, before.Pool.Position, before.Pool.Duplicates, before.Pool.UnknownItems), (after.Pool.Id, after.Pool.Position, after.Pool.Duplicates, after.Pool.UnknownItems));
+            Assert.Equal((before.Pool.Id, before.Pool.Position, before.Pool.Duplicates, before.Pool.UnknownItems, before.Pool.CutTokens), (after.Pool.Id, after.Pool.Position, after.Pool.Duplicates, after.Pool.UnknownItems, after.Pool.CutTokens));
             Assert.Equal(Told(before.Pool.Origin), Told(after.Pool.Origin));
             Assert.Equal(before.Picks, after.Picks);
             Assert.Equal(Told(before.Pool.Tokens.Of(before.Picks)), Told(after.Pool.Tokens.Of(after.Picks)));

@@ -40,7 +40,7 @@ internal static class Samples
 
     public static SelectionBlock Selections()
     {
-        var pool = MadeSelection.Pool(new EncodedPool([1, 2, 3], [[4, 5], [6], [7, 8, 9], [10]]), new Position("clicks/3", 0, 7)) with { Id = "seven", Duplicates = 2, UnknownItems = 1 };
+        var pool = MadeSelection.Pool(new EncodedPool([1, 2, 3], [[4, 5], [6], [7, 8, 9], [10]]), new Position("clicks/3", 0, 7)) with { Id = "seven", Duplicates = 2, UnknownItems = 1, CutTokens = 5 };
         var measured = MadeSelection.Of(pool, [3, 1], [-0.5f, -1.25f, -3]) with { Measures = new RecordMeasures(2, -0.75, 0.5) };
         return new SelectionBlock(Block, "s", 16, [measured, null, measured with { Measures = null }]);
     }

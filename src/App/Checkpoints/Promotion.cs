@@ -38,7 +38,7 @@ internal static class Promotion
         if (RunInputs.IsSamePlace(request.To, checkpoints.Inputs.Policy))
             throw new InvalidDataException($"{request.To} is the policy that the run started from, which resume and replay need: give another --to");
         var name = checkpoints.Find(request.Checkpoint);
-        using var start = checkpoints.Inputs.LoadPolicy();
+        using var start = checkpoints.Inputs.LoadPolicy(request.Options.Policy);
         using var checkpoint = checkpoints.Store.Load(name);
         using var weights = start.Weights.With(checkpoint.Weights);
         var (evaluation, current) = await MeasureAsync(request, start, weights, cancellation);
@@ -62,7 +62,7 @@ internal static class Promotion
         if (!Directory.Exists(request.To))
             return (evaluation, null);
         // By its own config and tokenizer: what is promoted now may come from another run.
-        using var promoted = LoadedPolicy.Load(request.To);
+        using var promoted = LoadedPolicy.Load(request.To, request.Options.Policy);
         var same = await EvaluationData.LoadAsync(request.Evaluation, promoted.Encoder, request.Options, cancellation);
         return (evaluation, Evaluator.Measure(promoted, promoted.Weights, same, same.HasSameCandidatesAs(data) ? reference : null, request.Options));
     }

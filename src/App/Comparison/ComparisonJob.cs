@@ -34,7 +34,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         // Seed by seed, so that what is there when it is stopped can be compared already.
         for (var seed = 1; seed <= request.Comparison.Seeds; seed++)
         {
-            using var start = LoadedPolicy.Load(request.PolicyOf(seed));
+            using var start = LoadedPolicy.Load(request.PolicyOf(seed), request.Run.Policy);
             var data = await EvaluationData.LoadAsync(request.Evaluation, start.Encoder, request.EvaluationOptions, stop);
             IReadOnlyList<float[]> reference = [.. Evaluator.Score(start.Scorer, start.Weights, data.Pools, request.EvaluationOptions.Batch)];
             var before = Measures.Of(Evaluator.Measure(start, start.Weights, data, reference, request.EvaluationOptions));

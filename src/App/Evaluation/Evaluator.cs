@@ -20,7 +20,10 @@ public sealed record EvaluationOptions(double Beta, int Batch, int MaxRecordByte
     /// <summary>Reads what an evaluation is set to.</summary>
     /// <exception cref="Shared.Settings.Hocon.HoconException">a value is malformed or outside its range</exception>
     public static EvaluationOptions From(EffectiveSettings settings) => new(settings.Number("eval.beta", 1e-6, 1e3), settings.Integer("eval.batch", 1, 1 << 16),
-        (int)settings.Size("ingest.max-record-bytes", 1024, 1 << 30));
+        (int)settings.Size("ingest.max-record-bytes", 1024, 1 << 30)) { Policy = PolicyOptions.From(settings) };
+
+    /// <summary>How policies are loaded.</summary>
+    public PolicyOptions Policy { get; init; } = new();
 }
 
 /// <summary>Records held for measuring: duplicates stay in, as the data has them.</summary>

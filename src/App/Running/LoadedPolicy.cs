@@ -1,4 +1,5 @@
 using MassDpo.Policy;
+using MassDpo.Policy.Chat;
 using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Lora;
 using MassDpo.Policy.Model;
@@ -12,13 +13,14 @@ public sealed class LoadedPolicy : IDisposable
 {
     private readonly string _configHash;
 
-    private LoadedPolicy(PolicyOrigin origin, PolicyConfig config, RecordEncoder encoder, PolicyWeights weights, ComputeLimits? limits)
+    private LoadedPolicy(PolicyOrigin origin, PolicyConfig config, RecordEncoder encoder, PolicyWeights weights, ComputeLimits limits)
     {
         (Origin, Config, Encoder, Weights) = (origin, config, encoder, weights);
         Model = new LlamaModel(config);
         Scorer = new PoolScorer(Model, limits);
         Found = new SharedTensors(weights);
-        Identity = PolicyDirectory.IdentityOf(origin.Base, Found.Hash);
+        // A chat is other text under another template.
+        Identity = PolicyDirectory.IdentityOf(origin.Base, Found.Hash) + (encoder.Chat.Name is { } template ? $", chats as {template}" : "");
         _configHash = PolicyDirectory.ConfigHashOf(origin.Base);
     }
 
@@ -50,21 +52,29 @@ public sealed class LoadedPolicy : IDisposable
 
     /// <summary>Loads what a user names as a policy.</summary>
     /// <param name="directory">a checkpoint, or a PEFT directory</param>
-    /// <param name="lora">the adapter that is to be trained on it; null: none but the directory's own</param>
-    /// <param name="limits">of memory while pools are scored; null: <see cref="ComputeLimits.Default"/></param>
+    /// <param name="options">how; null: as it comes</param>
     /// <exception cref="PolicyFormatException">no policy there, or one that is not supported</exception>
-    public static LoadedPolicy Load(string directory, LoraRequest? lora = null, ComputeLimits? limits = null)
+    public static LoadedPolicy Load(string directory, PolicyOptions? options = null)
     {
-        var origin = PolicyOrigin.Of(directory, lora?.Adapter);
-        if (lora?.Fresh is not null && origin.Adapter is not null)
+        options ??= new PolicyOptions();
+        var origin = PolicyOrigin.Of(directory, options.Lora?.Adapter);
+        if (options.Lora?.Fresh is not null && origin.Adapter is not null)
             throw new PolicyFormatException($"{origin.Adapter} is an adapter, which a run goes on training as it is: leave lora.rank at 0, or merge it into its base first");
         var config = PolicyDirectory.LoadConfig(origin.Base);
-        var encoder = new RecordEncoder(PolicyDirectory.LoadTokenizer(origin.Base, config), config);
+        var encoder = EncoderOf(origin, config, options.Encoding);
         var weights = origin.LoadWeights(config);
-        if (lora?.Fresh is not { } fresh)
-            return new LoadedPolicy(origin, config, encoder, weights, limits);
+        if (options.Lora is not { Fresh: { } fresh } lora)
+            return new LoadedPolicy(origin, config, encoder, weights, options.Limits);
         using (weights)
-            return new LoadedPolicy(origin, config, encoder, weights.WithFreshAdapter(fresh, lora.Seed), limits);
+            return new LoadedPolicy(origin, config, encoder, weights.WithFreshAdapter(fresh, lora.Seed), options.Limits);
+    }
+
+    /// <summary>What reads records for a policy.</summary>
+    /// <exception cref="PolicyFormatException">no tokenizer there, or one that is not supported</exception>
+    internal static RecordEncoder EncoderOf(PolicyOrigin origin, PolicyConfig config, EncodingOptions encoding)
+    {
+        var tokenizer = PolicyDirectory.LoadTokenizer(origin.Base, config);
+        return new RecordEncoder(tokenizer, config, ChatFormat.Load(origin.Base, config, tokenizer, encoding.ChatTemplate), encoding.Truncation);
     }
 
     /// <summary>The weights that a run on this policy wrote; what they stand on stays shared.</summary>

@@ -41,7 +41,7 @@ public static class ReplayJob
         if (RunInputs.IsSamePlace(output, inputs.Policy) || RunInputs.IsSamePlace(output, directory.Policy))
             throw new InvalidDataException($"{output} is a policy of the run itself: give another --output");
         set_num_threads(options.Threads);
-        using var policy = LoadedPolicy.Load(inputs.Policy, options.Lora, options.Limits);
+        using var policy = LoadedPolicy.Load(inputs.Policy, options.Policy);
         await using var source = Open(inputs, settings, options);
         CheckIdentity(directory, options.Identity(policy.Identity, source.Identity, policy.Scoring), note);
         using var trainer = new PolicyTrainer(policy.Model, policy.Weights, options.Trainer);

@@ -54,8 +54,13 @@ internal sealed record RunInputs(string Policy, IReadOnlyList<string>? Data, IRe
         .Aggregate(HoconDocument.Empty, (below, setting) => setting.WithFallback(below));
 
     /// <summary>The policy that the run started from, with the adapter that it trained.</summary>
+    /// <param name="options">how else it is loaded; null: as the run did</param>
     /// <exception cref="Policy.PolicyFormatException">it is gone, or is none any more</exception>
-    public LoadedPolicy LoadPolicy() => LoadedPolicy.Load(Policy, RunOptions.From(EffectiveSettings.Load(null, [], [], [], ToSettings())).Lora);
+    public LoadedPolicy LoadPolicy(PolicyOptions? options = null)
+    {
+        var own = RunOptions.From(EffectiveSettings.Load(null, [], [], [], ToSettings())).Policy;
+        return LoadedPolicy.Load(Policy, (options ?? own) with { Lora = own.Lora });
+    }
 
     /// <summary>Whether two paths name one folder.</summary>
     public static bool IsSamePlace(string path, string other) => Whole(path) == Whole(other);

@@ -64,7 +64,7 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         Volatile.Write(ref _host, host);
         await using var watch = request.Watch is { } how ? await ProcessWatch.StartAsync(how, host, logger) : null;
         set_num_threads(options.Threads);
-        using var policy = LoadedPolicy.Load(request.Policy, options.Lora, options.Limits);
+        using var policy = LoadedPolicy.Load(request.Policy, options.Policy);
         using var directory = RunDirectory.Open(request.Output, files ?? PhysicalFiles.Instance);
         CheckPlaceOfResult(directory);
         foreach (var warning in options.Warnings)

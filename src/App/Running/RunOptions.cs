@@ -20,15 +20,13 @@ public sealed record RunOptions
 
     public required Duplicates Duplicates { get; init; }
     public required FileSourceOptions Files { get; init; }
+    /// <summary>How the policy is loaded: what reads records for it, its adapter, its limits.</summary>
+    public required PolicyOptions Policy { get; init; }
     public required SelectionOptions Selection { get; init; }
     public required int Selectors { get; init; }
     public required ReferenceCacheOptions References { get; init; }
     public required SlotOptions Slots { get; init; }
     public required TrainerOptions Trainer { get; init; }
-    /// <summary>Of memory while pools are scored.</summary>
-    public required ComputeLimits Limits { get; init; }
-    /// <summary>The adapter that is trained; null: all weights, or the adapter that the policy came with.</summary>
-    public required LoraRequest? Lora { get; init; }
     public required int CheckpointUpdates { get; init; }
     public required int CheckpointsKept { get; init; }
     public required int MetricsWindow { get; init; }
@@ -65,11 +63,12 @@ public sealed record RunOptions
         var negatives = settings.Integer("selection.negatives", 1, 1 << 16);
         var loss = settings.Choice("learner.loss", Enum.GetValues<PreferenceLoss>().ToDictionary(loss => loss.Name()));
         CheckLoss(settings, loss, method, negatives);
-        var limits = new ComputeLimits(settings.Integer("runtime.token-budget", 1, 1 << 24));
+        var policy = PolicyOptions.From(settings) with { Lora = LoraSettings.From(settings, seed) };
         return new RunOptions
         {
             Duplicates = settings.Choice("ingest.duplicates", new Dictionary<string, Duplicates> { ["drop"] = Duplicates.Drop, ["keep"] = Duplicates.Keep }),
             Files = new FileSourceOptions(Order(settings), seed, settings.Integer("ingest.passes", 1), settings.Long("ingest.max-records", 0), maxRecordBytes),
+            Policy = policy,
             Selection = new SelectionOptions(
                 method,
                 new KernelOptions
@@ -97,12 +96,10 @@ public sealed record RunOptions
                 settings.Integer("learner.micro-batch", 0, 1 << 20))
             {
                 Loss = loss,
-                Limits = limits with { Checkpointing = settings.Flag("learner.activation-checkpointing") },
+                Limits = policy.Limits with { Checkpointing = settings.Flag("learner.activation-checkpointing") },
                 Seed = seed,
                 Reference = new ReferenceOptions(new ReferenceSchedule(settings.Long("reference.refresh", 0)), settings.Number("reference.mix", 1e-6, 1)),
             },
-            Limits = limits,
-            Lora = LoraSettings.From(settings, seed),
             CheckpointUpdates = settings.Integer("checkpoint.updates", 1),
             CheckpointsKept = settings.Integer("checkpoint.keep", 2, 1_000_000),
             MetricsWindow = settings.Integer("metrics.window", 1, 100_000_000),

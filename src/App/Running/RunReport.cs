@@ -33,6 +33,8 @@ internal static class RunReport
                 ["dead"] = counts.Dead,
                 ["duplicates"] = counts.Duplicates,
                 ["unknown"] = counts.Unknown,
+                ["truncated"] = counts.Truncated,
+                ["cut_tokens"] = counts.CutTokens,
             },
             ["updates"] = outcome.Version,
             ["policy_hash"] = outcome.PolicyHash,

@@ -40,7 +40,7 @@ internal sealed class SelectorJob(string policyDirectory, RunOptions options, Wa
         await using var host = new LocalHost(TimeProvider.System, logger);
         await using var watching = await ProcessWatch.StartAsync(watch, host, logger);
         set_num_threads(options.Threads);
-        using var policy = LoadedPolicy.Load(policyDirectory, options.Lora, options.Limits);
+        using var policy = LoadedPolicy.Load(policyDirectory, options.Policy);
         await using var wiring = await wire(policy);
         using var cache = SelectorRole.OpenCache(policy, options, PhysicalFiles.Instance, logger);
         wiring.Attach(host);

@@ -6,6 +6,7 @@ using MassDpo.Ingest.Sources;
 using MassDpo.Learner.Sft;
 using MassDpo.Learner.Training;
 using MassDpo.Policy;
+using MassDpo.Policy.Chat;
 using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
@@ -76,7 +77,8 @@ internal static class SftJob
             BosTokenId = WordLevelTokenizer.BosId,
             EosTokenId = WordLevelTokenizer.EosId,
         };
-        var encoder = new RecordEncoder(tokenizer, config);
+        var encoding = request.EvaluationOptions.Policy.Encoding;
+        var encoder = new RecordEncoder(tokenizer, config, ChatFormat.OfNew(config, tokenizer, encoding.ChatTemplate), encoding.Truncation);
         var sequences = Encode(records, encoder, tokenizer.IsOfItems ? null : WordLevelTokenizer.EosId, notes);
         using var start = PolicyWeights.Initialise(config, options.Training.Seed, options.EmbeddingDeviation);
         using var model = new LlamaModel(config);

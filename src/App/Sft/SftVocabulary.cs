@@ -19,7 +19,7 @@ internal static class SftVocabulary
     /// <param name="kind">of tokens</param>
     /// <param name="vocabulary">tokens of a BPE</param>
     /// <param name="cancellation">ends the training of a BPE with an exception</param>
-    /// <exception cref="InvalidDataException">the data mixes histories and texts, or has texts where tokens are items</exception>
+    /// <exception cref="InvalidDataException">the data mixes histories and texts, has texts where tokens are items, or chats where they are words</exception>
     public static Tokenizer Of(IReadOnlyList<PreferenceRecord> records, IEnumerable<string> given, SftTokenizer kind, int vocabulary,
         CancellationToken cancellation)
     {
@@ -30,6 +30,8 @@ internal static class SftVocabulary
         if (kind == SftTokenizer.Items && histories != records.Count)
             throw new InvalidDataException($"{records.Count - histories} of {records.Count} records have a text as prompt, and tokens that are items "
                 + "need histories: choose --tokenizer words or bpe");
+        if (kind is SftTokenizer.Auto or SftTokenizer.Words && records.Any(record => record.Prompt.Form == PromptForm.Chat))
+            throw new InvalidDataException("the data has chats, whose turns are marked by text that is no words: choose --tokenizer bpe");
         var texts = given.Concat(records.SelectMany(Texts));
         return kind switch
         {
@@ -44,7 +46,12 @@ internal static class SftVocabulary
     }
 
     private static IEnumerable<string> Texts(PreferenceRecord record) =>
-        (record.Prompt.Form == PromptForm.History ? record.Prompt.Items : [record.Prompt.Text]).Concat(record.Candidates);
+        (record.Prompt.Form switch
+        {
+            PromptForm.History => record.Prompt.Items,
+            PromptForm.Chat => record.Prompt.Messages.Select(message => message.Content),
+            _ => [record.Prompt.Text],
+        }).Concat(record.Candidates);
 
     private static string[] Words(string text) => text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
 }

@@ -18,7 +18,8 @@ internal static class RunSummary
         var applied = counts.Applied - outcome.CountsAtStart.Applied;
         Output.Line(string.Create(CultureInfo.InvariantCulture,
             $"{(outcome.Stopped ? "Stopped as asked" : "Done")}: {counts.Applied:N0} records in {outcome.Version:N0} updates{(counts.Dead > 0 ? $", {counts.Dead:N0} to dead letters" : "")}"
-            + $"{(counts.Duplicates > 0 ? $", {counts.Duplicates:N0} duplicate candidates dropped" : "")}{(counts.Unknown > 0 ? $", {counts.Unknown:N0} unknown items dropped" : "")}; "
+            + $"{(counts.Duplicates > 0 ? $", {counts.Duplicates:N0} duplicate candidates dropped" : "")}{(counts.Unknown > 0 ? $", {counts.Unknown:N0} unknown items dropped" : "")}"
+            + $"{(counts.Truncated > 0 ? $", {counts.Truncated:N0} records truncated by {counts.CutTokens:N0} tokens" : "")}; "
             + $"{(seconds > 0 ? applied / seconds : 0):N0} records/s."));
         if (result.Before is not null)
             PrintEvaluation(("before", result.Before), ("after", result.After));

@@ -43,14 +43,14 @@ internal static class EvalVerb
 
     private static async Task<EvaluationResult> MeasureAsync(string policyDirectory, string? referenceDirectory, string[] files, EvaluationOptions options, CancellationToken cancellation)
     {
-        using var policy = LoadedPolicy.Load(policyDirectory);
+        using var policy = LoadedPolicy.Load(policyDirectory, options.Policy);
         var data = await EvaluationData.LoadAsync(files, policy.Encoder, options, cancellation);
         if (data.Pools.Count == 0)
             throw new InvalidDataException(data.Skipped.Count == 0 ? "the data has no records" : $"no record can be measured; {Where(data)}: {data.Skipped[0].Reason}");
         IReadOnlyList<float[]>? under = null;
         if (referenceDirectory is not null)
         {
-            using var reference = LoadedPolicy.Load(referenceDirectory);
+            using var reference = LoadedPolicy.Load(referenceDirectory, options.Policy);
             var same = await EvaluationData.LoadAsync(files, reference.Encoder, options, cancellation);
             if (!same.HasSameCandidatesAs(data))
                 throw new InvalidDataException($"{referenceDirectory} and {policyDirectory} cannot both score the same candidates: their vocabularies differ");

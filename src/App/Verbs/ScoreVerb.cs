@@ -29,7 +29,7 @@ internal static class ScoreVerb
             var effective = settings.Read(parsed);
             var options = EvaluationOptions.From(effective);
             set_num_threads(effective.Integer("runtime.threads", 1, 1024));
-            using var loaded = LoadedPolicy.Load(parsed.GetValue(policy)!);
+            using var loaded = LoadedPolicy.Load(parsed.GetValue(policy)!, options.Policy);
             var records = await EvaluationData.LoadAsync(parsed.GetValue(data)!, loaded.Encoder, options, cancellation);
             foreach (var dead in records.Skipped)
                 Output.ErrorLine($"{dead.Origin.File}, line {dead.Origin.Line}: {dead.Reason}");

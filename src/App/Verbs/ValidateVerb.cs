@@ -78,7 +78,7 @@ internal static class ValidateVerb
         {
             var origin = PolicyOrigin.Of(policyDirectory);
             var config = PolicyDirectory.LoadConfig(origin.Base);
-            validator = new RecordValidator(new RecordEncoder(PolicyDirectory.LoadTokenizer(origin.Base, config), config), options.Duplicates, options.Files.MaxRecordBytes);
+            validator = new RecordValidator(LoadedPolicy.EncoderOf(origin, config, options.Policy.Encoding), options.Duplicates, options.Files.MaxRecordBytes);
         }
         var (good, codes) = (0L, new SortedDictionary<string, long>(StringComparer.Ordinal));
         await using var source = new FileSource([path], options.Files with { Order = ShuffleOrder.None, Passes = 1 });

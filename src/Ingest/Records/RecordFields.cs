@@ -8,8 +8,6 @@ namespace MassDpo.Ingest.Records;
 /// <summary>The fields of one record as they are read, before it is known which form they make.</summary>
 internal sealed class RecordFields
 {
-    private const string ChatRemedy = "chat messages need a chat template, which this build does not render yet: give prompt and responses as texts";
-
     private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
     private SortedDictionary<int, string>? _numbered;
     private string? _id;
@@ -23,6 +21,11 @@ internal sealed class RecordFields
     private List<double>? _referenceLogps;
     private JsonElement? _meta;
     private List<string>? _unknown;
+    private string? _chat;
+    private List<ChatMessage>? _messages;
+
+    // Responses that are messages, by the instance of text that stands for each of them: texts, which are the rule, cost nothing by this.
+    private Dictionary<string, Response>? _answers;
 
     /// <summary>The field that is read just now; null while it is its name.</summary>
     public string? Current { get; private set; }
@@ -52,12 +55,17 @@ internal sealed class RecordFields
                 _prompt = ReadPrompt(ref reader);
                 break;
             case "conversations" or "messages":
-                throw new RecordFormatException(DeadLetterCodes.Unsupported, $"'{name}': {ChatRemedy}");
+                if (_chat is not null)
+                    throw Bad("'conversations' and 'messages' are both given: keep one of them");
+                if (reader.TokenType != JsonTokenType.StartArray)
+                    throw Wrong(name, "a list of messages", reader);
+                (_chat, _messages) = (name, MessageReader.Read(ref reader, name));
+                break;
             case "chosen":
                 _chosen = ReadResponse(ref reader, name);
                 break;
             case "rejected":
-                _rejected = reader.TokenType == JsonTokenType.StartArray ? ReadResponses(ref reader, name) : [ReadResponse(ref reader, name)];
+                _rejected = reader.TokenType == JsonTokenType.StartArray ? OneOrMore(ReadResponses(ref reader, name)) : [ReadResponse(ref reader, name)];
                 break;
             case "candidates":
                 _candidates = ReadResponses(ref reader, name);
@@ -108,8 +116,15 @@ internal sealed class RecordFields
         var candidates = Responses();
         if (candidates.Count < 2)
             throw Empty(_ranked is not null ? "ranked" : "rejected");
-        var prompt = _prompt;
-        if (prompt is null)
+        // Beside a prompt 'messages' are a whole dialogue, which other trainers learn from.
+        if (_prompt is not null && _chat == "conversations")
+            throw Bad("'prompt' and 'conversations' are both given: keep one of them");
+        var prompt = _prompt ?? (_messages is null ? null : Prompt.OfChat(_messages));
+        if (_answers is not null || prompt?.Form == PromptForm.Chat)
+        {
+            (prompt, candidates) = ChatPrompt.Of(prompt, [.. candidates.Select(ResponseOf)]);
+        }
+        else if (prompt is null)
         {
             var common = CommonPrompt.Of(candidates);
             prompt = Prompt.OfText(common);
@@ -129,6 +144,26 @@ internal sealed class RecordFields
             Meta = _meta,
             UnknownFields = _unknown is null ? null : "{" + string.Join(",", _unknown) + "}",
         };
+    }
+
+    private Response ResponseOf(string text) => _answers is not null && _answers.TryGetValue(text, out var answer) ? answer : new Response(text, null);
+
+    private string StandIn(Response answer)
+    {
+        var text = new string('\0', 2);
+        (_answers ??= new(ReferenceEqualityComparer.Instance)).Add(text, answer);
+        return text;
+    }
+
+    // A list of messages is one response (TRL's form), unless they all are answers: then each of them is.
+    private List<string> OneOrMore(List<string> texts)
+    {
+        if (_answers is null)
+            return texts;
+        var responses = texts.ConvertAll(ResponseOf);
+        return responses.TrueForAll(response => response is { Text: null, IsOneMessage: true }) && responses.Exists(response => response.Messages![0].Role != ChatRoles.Assistant)
+            ? [StandIn(new Response(null, responses.ConvertAll(response => response.Messages![0])))]
+            : texts;
     }
 
     private List<string> Responses()
@@ -169,7 +204,7 @@ internal sealed class RecordFields
             case JsonTokenType.String:
                 return Prompt.OfText(reader.GetString()!);
             case JsonTokenType.StartArray:
-                throw new RecordFormatException(DeadLetterCodes.Unsupported, $"'prompt': {ChatRemedy}");
+                return Prompt.OfChat(MessageReader.Read(ref reader, "prompt"));
             case JsonTokenType.StartObject:
                 reader.Read();
                 if (reader.TokenType != JsonTokenType.PropertyName || !reader.ValueTextEquals("history"u8))
@@ -181,11 +216,11 @@ internal sealed class RecordFields
                     ? Prompt.OfHistory(items)
                     : throw Bad("'prompt' as an object has 'history' alone: put other fields beside 'prompt'");
             default:
-                throw Wrong("prompt", "a text or {\"history\": […]}", reader);
+                throw Wrong("prompt", "a text, messages or {\"history\": […]}", reader);
         }
     }
 
-    private static List<string> ReadResponses(ref Utf8JsonReader reader, string name) => ReadList(ref reader, name, ReadResponse);
+    private List<string> ReadResponses(ref Utf8JsonReader reader, string name) => ReadList(ref reader, name, ReadResponse);
 
     private delegate string ReadOne(ref Utf8JsonReader reader, string name);
 
@@ -202,10 +237,13 @@ internal sealed class RecordFields
     private static string ReadItem(ref Utf8JsonReader reader, string name) =>
         reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Wrong(name, "a text", reader);
 
-    private static string ReadResponse(ref Utf8JsonReader reader, string name) =>
-        reader.TokenType is JsonTokenType.StartArray or JsonTokenType.StartObject
-            ? throw new RecordFormatException(DeadLetterCodes.Unsupported, $"'{name}': {ChatRemedy}")
+    private string ReadResponse(ref Utf8JsonReader reader, string name)
+    {
+        var isOne = reader.TokenType == JsonTokenType.StartObject;
+        return isOne || reader.TokenType == JsonTokenType.StartArray
+            ? StandIn(new Response(null, MessageReader.Read(ref reader, name)) { IsOneMessage = isOne })
             : ReadItem(ref reader, name);
+    }
 
     private static List<double>? ReadNumbers(ref Utf8JsonReader reader, string name)
     {

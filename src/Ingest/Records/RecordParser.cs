@@ -8,7 +8,8 @@ namespace MassDpo.Ingest.Records;
 /// <summary>
 /// Reads one record from JSON. Responses come as <c>chosen</c> and <c>rejected</c> (a list or a single one, or <c>rejected1</c> …
 /// <c>rejectedN</c>), as <c>candidates</c> and <c>chosen_index</c>, or as <c>ranked</c>, best first. The prompt is a text,
-/// <c>{"history": […]}</c>, or absent: then it is what the texts have in common. Chat messages are refused by name. Unknown fields are kept.
+/// messages (also as <c>conversations</c> or <c>messages</c>), <c>{"history": […]}</c>, or absent: then it is what the responses have in common. In a
+/// chat a response is a text or one message of the assistant's, what several messages would be (a trajectory) is refused. Unknown fields are kept.
 /// Numbers per candidate (<c>rewards</c>, <c>reference_logps</c>) are in the order [chosen, rejected…] in every form.
 /// </summary>
 public static class RecordParser

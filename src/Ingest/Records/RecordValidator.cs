@@ -46,11 +46,12 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
     // What a parser makes sure of, the user's own code need not have.
     private static (string Code, string Reason)? Flaw(PreferenceRecord? record)
     {
-        if (record?.Prompt?.Text is null || record.Prompt.Items is null || record.Candidates is null)
+        if (record?.Prompt?.Text is null || record.Prompt.Items is null || record.Prompt.Messages is null || record.Candidates is null)
             return (DeadLetterCodes.Field,
                 "the record, its Prompt or its Candidates is null: give a prompt and at least two candidates, the chosen one first");
         foreach (var (name, texts) in new (string, IReadOnlyList<string>)[]
-            { ("Id", [record.Id ?? ""]), ("Prompt", [record.Prompt.Text]), ("Prompt.Items", record.Prompt.Items), ("Candidates", record.Candidates) })
+            { ("Id", [record.Id ?? ""]), ("Prompt", [record.Prompt.Text]), ("Prompt.Items", record.Prompt.Items), ("Candidates", record.Candidates),
+              ("Prompt.Messages", [.. record.Prompt.Messages.Select(message => message?.Content!)]) })
         {
             foreach (var text in texts)
             {
@@ -61,6 +62,8 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
                         $"{name} holds half of a surrogate pair, which is no valid Unicode: cut texts between characters");
             }
         }
+        if (record.Prompt.Form == PromptForm.Chat && ChatPrompt.Flaw(record.Prompt.Messages) is { } flaw)
+            return (DeadLetterCodes.Unsupported, $"Prompt.Messages: {flaw}");
         foreach (var (name, numbers) in new[] { ("Rewards", record.Rewards), ("ReferenceLogps", record.ReferenceLogps) })
             if (numbers is not null && numbers.Count != record.Candidates.Count)
                 return (DeadLetterCodes.Field,
@@ -86,6 +89,6 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
         if (encoder.Encode(record, duplicates, out var why) is not { } encoded)
             return (null, new DeadLetter(position, why!.Code, why.Reason, origin));
         var id = record.Id ?? position.ToString();
-        return (new CandidatePool(encoded.Record, id, encoded.Tokens, position, origin, encoded.DroppedDuplicates, encoded.UnknownItems) { Trace = trace }, null);
+        return (new CandidatePool(encoded.Record, id, encoded.Tokens, position, origin, encoded.DroppedDuplicates, encoded.UnknownItems) { CutTokens = encoded.CutTokens, Trace = trace }, null);
     }
 }

@@ -66,6 +66,9 @@ public sealed class ProtobufRecordDecoder : IRecordDecoder
                 RecordJson.Texts(json, "history", record.History.Items);
                 json.WriteEndObject();
                 break;
+            case PreferenceRecord.PromptOneofCase.Chat:
+                RecordJson.Messages(json, "prompt", record.Chat.Messages.Select(message => (message.Role, message.Content)));
+                break;
         }
     }
 

@@ -26,6 +26,10 @@ public static class RecordJson
             {
                 json.WriteString("prompt"u8, prompt.Text);
             }
+            else if (prompt.Form == PromptForm.Chat)
+            {
+                Messages(json, "prompt", prompt.Messages.Select(message => (message.Role, message.Content)));
+            }
             else
             {
                 json.WriteStartObject("prompt"u8);
@@ -62,6 +66,19 @@ public static class RecordJson
         using var fields = JsonDocument.Parse(unknown);
         foreach (var field in fields.RootElement.EnumerateObject())
             field.WriteTo(json);
+    }
+
+    internal static void Messages(Utf8JsonWriter json, string name, IEnumerable<(string Role, string Content)> messages)
+    {
+        json.WriteStartArray(name);
+        foreach (var (role, content) in messages)
+        {
+            json.WriteStartObject();
+            json.WriteString("role"u8, role);
+            json.WriteString("content"u8, content);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
     }
 
     internal static void Texts(Utf8JsonWriter json, string name, IEnumerable<string> texts)

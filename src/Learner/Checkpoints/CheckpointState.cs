@@ -13,6 +13,12 @@ namespace MassDpo.Learner.Checkpoints;
 /// <param name="Seconds">that updates were going on</param>
 public sealed record RunCounts(long Applied, long Dead, long Duplicates, long Unknown, double Seconds)
 {
+    /// <summary>Records of which truncation took something.</summary>
+    public long Truncated { get; init; }
+
+    /// <summary>Tokens that it took, of prompts and of all candidates.</summary>
+    public long CutTokens { get; init; }
+
     /// <summary>Positions settled.</summary>
     public long Read => Applied + Dead;
 }
@@ -49,6 +55,8 @@ public sealed record CheckpointState(long Version, long Epoch, long OptimizerSte
             ["duplicates"] = Counts.Duplicates,
             ["unknown"] = Counts.Unknown,
             ["seconds"] = Counts.Seconds,
+            ["truncated"] = Counts.Truncated,
+            ["cut_tokens"] = Counts.CutTokens,
         },
         ["lags"] = new JsonObject(Lags.Select(lag => KeyValuePair.Create(lag.Key.ToString(), (JsonNode?)lag.Value))),
         ["identity"] = new JsonObject(Identity.Values.Select(value => KeyValuePair.Create(value.Key, (JsonNode?)value.Value))),
@@ -73,7 +81,12 @@ public sealed record CheckpointState(long Version, long Epoch, long OptimizerSte
                 Count(json["optimizer_steps"]),
                 SettledPositions.FromJson(json["settled"]!.AsObject()),
                 json["logs"]!.AsObject().ToDictionary(log => log.Key, log => new LogMark(Count(log.Value!["length"]), log.Value["hash"]!.GetValue<string>())),
-                new RunCounts(Count(counts["applied"]), Count(counts["dead"]), Count(counts["duplicates"]), Count(counts["unknown"]), seconds),
+                new RunCounts(Count(counts["applied"]), Count(counts["dead"]), Count(counts["duplicates"]), Count(counts["unknown"]), seconds)
+                {
+                    // Not in those of older builds, which cut nothing.
+                    Truncated = counts["truncated"] is { } truncated ? Count(truncated) : 0,
+                    CutTokens = counts["cut_tokens"] is { } cut ? Count(cut) : 0,
+                },
                 json["lags"]!.AsObject().ToDictionary(lag => long.Parse(lag.Key, NumberStyles.None, CultureInfo.InvariantCulture), lag => Count(lag.Value)),
                 new RunIdentity(json["identity"]!.AsObject().ToDictionary(value => value.Key, value => value.Value!.GetValue<string>(), StringComparer.Ordinal)),
                 json["policy_hash"]!.GetValue<string>());

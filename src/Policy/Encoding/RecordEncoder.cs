@@ -1,3 +1,4 @@
+using MassDpo.Policy.Chat;
 using MassDpo.Policy.Tokenizers;
 using MassDpo.Shared.Contracts;
 
@@ -17,7 +18,8 @@ public enum Duplicates
 /// <param name="Tokens">of the same candidates</param>
 /// <param name="DroppedDuplicates">candidates that equal another one</param>
 /// <param name="UnknownItems">candidates and history items that the vocabulary lacks</param>
-public sealed record EncodedRecord(PreferenceRecord Record, EncodedPool Tokens, int DroppedDuplicates, int UnknownItems);
+/// <param name="CutTokens">that truncation took from the prompt and from all responses together</param>
+public sealed record EncodedRecord(PreferenceRecord Record, EncodedPool Tokens, int DroppedDuplicates, int UnknownItems, int CutTokens = 0);
 
 /// <summary>Why a record cannot be used: see <see cref="DeadLetterCodes"/>.</summary>
 public sealed record Rejection(string Code, string Reason);
@@ -26,11 +28,19 @@ public sealed record Rejection(string Code, string Reason);
 /// Turns records into token ids. Where tokens are items, a history is the BOS token and one token per item, its responses one token each. Where they
 /// are parts of text, each item is a text by itself, followed by the end token: BOS, item, end, item, end, …, and a response is an item and the end
 /// token. Of a history longer than the policy's positions the newest items stay. A response to a text prompt is what prompt and response, tokenised
-/// as one text, have beyond the tokens that the prompt and all candidates share, and the end token. An item outside the vocabulary never becomes an
-/// unknown token.
+/// as one text, have beyond the tokens that the prompt and all candidates share, and the end token. A chat is the text that its template makes of it:
+/// the prompt up to the beginning of the assistant's turn, prompt and response to the end of it; the template brings BOS and what ends a turn. Texts
+/// and chats may be truncated. An item outside the vocabulary never becomes an unknown token.
 /// </summary>
-public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
+/// <param name="chat">how chats become text; null: they are refused</param>
+/// <param name="truncation">of texts and chats; null: none</param>
+public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config, ChatFormat? chat = null, Truncation? truncation = null)
 {
+    /// <summary>How chats become text.</summary>
+    public ChatFormat Chat { get; } = chat ?? ChatFormat.Without("chats are not read here: give prompt and responses as texts");
+
+    private readonly Truncation _truncation = truncation ?? Truncation.None;
+
     /// <summary>Encodes a record, or says why it cannot be used. Thread-safe.</summary>
     public EncodedRecord? Encode(PreferenceRecord record, Duplicates duplicates, out Rejection? why)
     {
@@ -44,9 +54,12 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
                 : "there is no rejected response to compare the chosen one with: give at least one, or drop the record");
             return null;
         }
-        var encoded = record.Prompt.Form != PromptForm.History ? EncodeText(record, out why)
-            : tokenizer.IsOfItems ? EncodeHistory(record, out why)
-            : EncodeTitles(record, out why);
+        var encoded = record.Prompt.Form switch
+        {
+            PromptForm.Text => EncodeText(record, out why),
+            PromptForm.Chat => EncodeChat(record, out why),
+            _ => tokenizer.IsOfItems ? EncodeHistory(record, out why) : EncodeTitles(record, out why),
+        };
         return encoded is null ? null : encoded with { DroppedDuplicates = dropped };
     }
 
@@ -150,34 +163,58 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
     private EncodedRecord? EncodeText(PreferenceRecord record, out Rejection? why)
     {
         int[] end = config.EosTokenId is { } eos ? [eos] : [];
-        int[] prompt;
-        var whole = new int[record.Candidates.Count][];
+        return EncodeWhole(record, record.Prompt.Text, [.. record.Candidates.Select(candidate => record.Prompt.Text + candidate)],
+            text => [.. tokenizer.Prefix, .. tokenizer.Encode(text)], end, out why);
+    }
+
+    private EncodedRecord? EncodeChat(PreferenceRecord record, out Rejection? why)
+    {
+        if (Chat.Template(out var reason) is not { } template)
+        {
+            why = new Rejection(DeadLetterCodes.Unsupported, reason!);
+            return null;
+        }
+        string prompt;
+        var whole = new string[record.Candidates.Count];
         try
         {
-            prompt = Whole(record.Prompt.Text, []);
+            prompt = template.Render(record.Prompt.Messages, addGenerationPrompt: true);
             for (var i = 0; i < whole.Length; i++)
-                whole[i] = Whole(record.Prompt.Text + record.Candidates[i], end);
+                whole[i] = template.Render([.. record.Prompt.Messages, new ChatMessage(ChatRoles.Assistant, record.Candidates[i])], addGenerationPrompt: false);
+        }
+        catch (ChatFormatException e)
+        {
+            why = new Rejection(DeadLetterCodes.Unsupported, e.Message);
+            return null;
+        }
+        // A template has BOS in its text where it wants it.
+        return EncodeWhole(record, prompt, whole, tokenizer.Encode, [], out why);
+    }
+
+    // Tokens can merge where prompt and response meet: the prompt is what all have in common.
+    private EncodedRecord? EncodeWhole(PreferenceRecord record, string prompt, IReadOnlyList<string> texts, Func<string, int[]> encode, int[] end, out Rejection? why)
+    {
+        int[] alone;
+        var whole = new int[texts.Count][];
+        try
+        {
+            alone = encode(prompt);
+            for (var i = 0; i < whole.Length; i++)
+                whole[i] = [.. encode(texts[i]), .. end];
         }
         catch (PolicyFormatException e)
         {
             why = new Rejection(DeadLetterCodes.UnknownItem, e.Message);
             return null;
         }
-        var shared = prompt.Length;
+        var shared = alone.Length;
         foreach (var tokens in whole)
-            shared = prompt.AsSpan(0, shared).CommonPrefixLength(tokens);
+            shared = alone.AsSpan(0, shared).CommonPrefixLength(tokens);
         if (shared == 0)
         {
             why = new Rejection(DeadLetterCodes.Field,
                 "prompt and responses share no token, and the tokenizer puts no BOS token before a text: nothing would predict the first token; "
                 + "give a prompt");
-            return null;
-        }
-        var longest = whole.Max(tokens => tokens.Length);
-        if (longest > config.MaxPositions)
-        {
-            why = new Rejection(DeadLetterCodes.TooLong,
-                $"a candidate with its prompt has {longest} tokens, the policy has positions for {config.MaxPositions}: shorten it");
             return null;
         }
         if (whole.Any(tokens => tokens.Length == shared))
@@ -186,11 +223,17 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
                 "a response is empty, and the policy's config.json has no eos_token_id to end it with: set it, or drop the record");
             return null;
         }
-        why = null;
-        return new EncodedRecord(record, new EncodedPool(prompt[..shared], [.. whole.Select(tokens => tokens[shared..])]), 0, 0);
+        if (_truncation.Of(alone[..shared], [.. whole.Select(tokens => tokens[shared..])], out var cut, out why) is not { } pool)
+            return null;
+        var longest = pool.Prompt.Length + pool.Responses.Max(response => response.Length);
+        if (longest > config.MaxPositions)
+        {
+            why = new Rejection(DeadLetterCodes.TooLong,
+                $"a candidate with its prompt has {longest} tokens, the policy has positions for {config.MaxPositions}: shorten it, or set ingest.max-length");
+            return null;
+        }
+        return new EncodedRecord(record, pool, 0, 0, cut);
     }
-
-    private int[] Whole(string text, int[] end) => [.. tokenizer.Prefix, .. tokenizer.Encode(text), .. end];
 
     private static PreferenceRecord DropDuplicates(PreferenceRecord record, out int dropped)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 
 namespace MassDpo.Policy.Tokenizers;
@@ -28,6 +29,9 @@ internal sealed class BpeModel
     private readonly ConcurrentDictionary<string, int[]>.AlternateLookup<ReadOnlySpan<char>> _cached;
     private int _cachedWords;
 
+    // Pairs of neighbouring characters that some merge puts together; null where words are not split between the others.
+    private HashSet<long>? _joined;
+
     private BpeModel(Dictionary<string, int> ids, Dictionary<long, long> merges, bool isByteLevel, bool ignoresMerges)
     {
         (_ids, _merges, _isByteLevel, _ignoresMerges) = (ids, merges, isByteLevel, ignoresMerges);
@@ -42,7 +46,7 @@ internal sealed class BpeModel
     public IEnumerable<(int Left, int Right)> Merges =>
         _merges.OrderBy(merge => merge.Value >> 32).Select(merge => ((int)(merge.Key >> 32), (int)(uint)merge.Key));
 
-    /// <exception cref="PolicyFormatException">a field that is not supported, a merge of no tokens, or a byte without one</exception>
+    /// <exception cref="PolicyFormatException">a field that is not supported, a merge of no tokens, or a printable character of ASCII without one</exception>
     public static BpeModel Read(JsonElement json, bool isByteLevel, string file)
     {
         foreach (var name in new[] { "dropout", "continuing_subword_prefix", "end_of_word_suffix" })
@@ -65,8 +69,13 @@ internal sealed class BpeModel
         {
             var token = isByteLevel ? ByteAlphabet.Of((byte)value).ToString() : string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>");
             model._byteIds[value] = ids.TryGetValue(token, out var id) ? id
-                : throw new PolicyFormatException($"{file}: model: the vocabulary has no token '{token}' for byte 0x{value:X2}: text would be lost");
+                // A vocabulary without what nearly every text has is not of bytes, whatever the file says.
+                : isByteLevel && value is >= ' ' and <= '~' ? throw new PolicyFormatException(
+                    $"{file}: model: the vocabulary has no token '{token}' for byte 0x{value:X2}: text would be lost")
+                : Lacking;
         }
+        if (!isByteLevel && !model._ignoresMerges)
+            model._joined = model.Joined();
         return model;
 
         int Id(string token) => ids.TryGetValue(token, out var id) ? id
@@ -74,7 +83,61 @@ internal sealed class BpeModel
     }
 
     /// <summary>Adds the ids of a word. Thread-safe.</summary>
+    /// <exception cref="PolicyFormatException">a byte of it has no token</exception>
     public void Encode(ReadOnlySpan<char> word, List<int> ids)
+    {
+        if (_joined is null)
+        {
+            EncodePiece(word, ids);
+            return;
+        }
+        // What a byte-fallback model gets is a whole text. No merge reaches over a pair of characters that none puts together, so its pieces can be
+        // merged each by itself; they are words mostly, and come again.
+        for (var start = 0; start < word.Length;)
+        {
+            var at = start;
+            var left = NextRune(word, ref at);
+            while (at < word.Length)
+            {
+                var after = at;
+                var right = NextRune(word, ref after);
+                if (!_joined.Contains(Pair(left, right)))
+                    break;
+                (left, at) = (right, after);
+            }
+            EncodePiece(word[start..at], ids);
+            start = at;
+        }
+    }
+
+    // Half a surrogate pair is U+FFFD.
+    private static int NextRune(ReadOnlySpan<char> text, ref int at)
+    {
+        Rune.DecodeFromUtf16(text[at..], out var rune, out var length);
+        at += length;
+        return rune.Value;
+    }
+
+    // Null where a merge has a part that is a byte of a character: that is no text of its own.
+    private HashSet<long>? Joined()
+    {
+        var texts = _ids.ToDictionary(token => token.Value, token => token.Key);
+        var bytes = _byteIds.ToHashSet();
+        var joined = new HashSet<long>();
+        foreach (var pair in _merges.Keys)
+        {
+            var (left, right) = ((int)(pair >> 32), (int)(uint)pair);
+            if (bytes.Contains(left) || bytes.Contains(right))
+                return null;
+            var (before, after) = (texts[left], texts[right]);
+            Rune.DecodeLastFromUtf16(before, out var last, out _);
+            Rune.DecodeFromUtf16(after, out var first, out _);
+            joined.Add(Pair(last.Value, first.Value));
+        }
+        return joined;
+    }
+
+    private void EncodePiece(ReadOnlySpan<char> word, List<int> ids)
     {
         if (word.Length > LongestCachedWord)
         {
@@ -100,7 +163,7 @@ internal sealed class BpeModel
         if (_isByteLevel)
         {
             foreach (var value in bytes.AsSpan(0, length))
-                symbols.Add(_byteIds[value]);
+                symbols.Add(IdOf(value));
         }
         else
         {
@@ -133,9 +196,15 @@ internal sealed class BpeModel
                 continue;
             }
             foreach (var value in bytes[..rune.EncodeToUtf8(bytes)])
-                symbols.Add(_byteIds[value]);
+                symbols.Add(IdOf(value));
         }
     }
+
+    // Not every vocabulary has a token for each byte: some were learnt from texts without. Nothing of a text is ever left out silently.
+    private const int Lacking = -1;
+
+    private int IdOf(byte value) => _byteIds[value] is var id and not Lacking ? id : throw new PolicyFormatException(
+        string.Create(CultureInfo.InvariantCulture, $"the tokenizer's vocabulary has no token for byte 0x{value:X2} of the text, which would be lost: leave the character out, or take another tokenizer"));
 
     private const long None = long.MaxValue;
 

@@ -28,6 +28,9 @@ public sealed record EncodedPool(int[] Prompt, int[][] Responses)
 public sealed record CandidatePool(PreferenceRecord Record, string Id, EncodedPool Tokens, Position Position, RecordOrigin Origin,
     int Duplicates = 0, int UnknownItems = 0)
 {
+    /// <summary>Tokens that truncation took from the prompt and from all responses together.</summary>
+    public int CutTokens { get; init; }
+
     /// <summary>The trace that the record belongs to (W3C <c>traceparent</c>), where its source knows; no part of any hash or log.</summary>
     public string? Trace { get; init; }
 }

@@ -9,14 +9,21 @@ public enum PromptForm
     Text,
     /// <summary>A history of items; the responses are single items, one token each, without an end token.</summary>
     History,
+    /// <summary>Messages; the responses are what the assistant may say next, rendered with them by the policy's chat template.</summary>
+    Chat,
 }
 
-/// <summary>What comes before the responses: a text, or a history of items (oldest first).</summary>
+/// <summary>What comes before the responses: a text, a history of items (oldest first), or the messages of a chat.</summary>
 public sealed record Prompt(PromptForm Form, string Text, IReadOnlyList<string> Items)
 {
+    /// <summary>Of a chat, oldest first, the assistant's never last; otherwise none.</summary>
+    public IReadOnlyList<ChatMessage> Messages { get; init; } = [];
+
     public static Prompt OfText(string text) => new(PromptForm.Text, text, []);
 
     public static Prompt OfHistory(IReadOnlyList<string> items) => new(PromptForm.History, "", items);
+
+    public static Prompt OfChat(IReadOnlyList<ChatMessage> messages) => new(PromptForm.Chat, "", []) { Messages = messages };
 }
 
 /// <summary>
@@ -29,7 +36,7 @@ public sealed record PreferenceRecord
 
     public required Prompt Prompt { get; init; }
 
-    /// <summary>The candidates' texts or items; index 0 is the chosen one.</summary>
+    /// <summary>The candidates' texts, items or, in a chat, the contents of the assistant's message; index 0 is the chosen one.</summary>
     public required IReadOnlyList<string> Candidates { get; init; }
 
     /// <summary>A reward per candidate, in the candidates' order; NaN where unknown. Null: none given.</summary>

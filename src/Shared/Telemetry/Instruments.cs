@@ -35,17 +35,20 @@ public sealed class Instruments : IDisposable
     private static readonly InstrumentRow ReferenceBytesRow = new("massdpo.reference_cache.size", InstrumentKind.Gauge, "By", "in", "Bytes of reference log-probabilities that are kept, by where.");
     private static readonly InstrumentRow RestartsRow = new("massdpo.actor.restarts", InstrumentKind.Counter, "{restart}", "actor", "Restarts of an actor that failed.");
 
+    private static readonly InstrumentRow CutTokensRow = new("massdpo.tokens.cut", InstrumentKind.Counter, "{token}", null, "Tokens that truncation took from prompts and candidates of records trained on.");
+
     /// <summary>Every instrument that there is.</summary>
     public static IReadOnlyList<InstrumentRow> Table { get; } =
     [
         AppliedRow, DeadRow, UpdatesRow, LossRow, StalenessRow, VersionRow, EpochRow, SnapshotAgeRow, SnapshotBytesRow, SlotsOpenRow, SlotsFilledRow, BlocksWaitingRow, LeasesExpiredRow,
-        CheckpointDurationRow, CheckpointAgeRow, SelectionDurationRow, ReferencesRow, ReferenceBytesRow, InHandRow, InputLagRow, RestartsRow,
+        CheckpointDurationRow, CheckpointAgeRow, SelectionDurationRow, ReferencesRow, ReferenceBytesRow, InHandRow, InputLagRow, RestartsRow, CutTokensRow,
     ];
 
     private readonly TimeProvider _clock;
     private readonly Counter<long> _applied;
     private readonly Counter<long> _dead;
     private readonly Counter<long> _updates;
+    private readonly Counter<long> _cutTokens;
     private readonly Counter<long> _snapshotBytes;
     private readonly Counter<long> _leasesExpired;
     private readonly Counter<long> _restarts;
@@ -70,6 +73,7 @@ public sealed class Instruments : IDisposable
         _applied = Counter(AppliedRow);
         _dead = Counter(DeadRow);
         _updates = Counter(UpdatesRow);
+        _cutTokens = Counter(CutTokensRow);
         _snapshotBytes = Counter(SnapshotBytesRow);
         _leasesExpired = Counter(LeasesExpiredRow);
         _restarts = Counter(RestartsRow);
@@ -103,6 +107,13 @@ public sealed class Instruments : IDisposable
         _applied.Add(records);
         if (loss is { } known)
             Volatile.Write(ref _loss, known);
+    }
+
+    /// <summary>Truncation took so many tokens of a record that was trained on.</summary>
+    public void Truncated(long tokens)
+    {
+        if (tokens > 0)
+            _cutTokens.Add(tokens);
     }
 
     /// <summary>A record was trained on that was chosen by a policy so many versions older.</summary>

@@ -52,7 +52,7 @@ public sealed class RunVerbTests(SimulatedStream stream) : IClassFixture<Simulat
         var report = Report(output);
         Assert.Equal(["v", "stopped", "before", "after", "counts", "updates", "policy_hash", "seconds", "records_per_s", "lag", "notes", "settings", "build", "device", "threads", "reference_cache"], Names(report));
         Assert.Equal(["from_memory", "from_disk", "computed", "memory_bytes", "disk_bytes", "damaged"], Names(report["reference_cache"]!));
-        Assert.Equal(["read", "applied", "dead", "duplicates", "unknown"], Names(report["counts"]!));
+        Assert.Equal(["read", "applied", "dead", "duplicates", "unknown", "truncated", "cut_tokens"], Names(report["counts"]!));
         Assert.Equal(["p50", "p95", "max"], Names(report["lag"]!));
         Assert.Equal(["records", "hr@1", "mrr", "ndcg@5", "margin", "accuracy", "reward_accuracy", "reward_hr@1", "pl_loss", "skipped"], Names(report["before"]!));
         Assert.Equal(Names(report["before"]!), Names(report["after"]!));

@@ -65,6 +65,29 @@ public sealed class SftVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task A_policy_learns_from_chats_by_a_named_template_and_what_is_truncated_is_counted()
+    {
+        var data = _folder["chats.jsonl"];
+        File.WriteAllLines(data, Enumerable.Range(0, 8).Select(i => JsonSerializer.Serialize(new
+        {
+            conversations = new[] { new { from = "human", value = $"what song is the {i}th?" } },
+            chosen = new { from = "gpt", value = "the long song" },
+            rejected = new { from = "gpt", value = "no song" },
+        })));
+        Assert.Contains("--tokenizer bpe", (await Called.With(["sft", "--data", data, "--policy", _folder["none"], .. Small])).Error);
+        string[] template = ["--set", "ingest.chat-template=chatml"];
+        await Sft(data, "policy", ["--tokenizer", "bpe", "--vocabulary", "270", "--epochs", "1", "--set", "sft.max-positions=256", .. template]);
+        Assert.Equal(8, (int)(await Called.Well(["eval", "--policy", _folder["policy"], "--data", data, "--json", .. template])).Json["records"]!);
+        // The policy itself names no template.
+        Assert.Contains("ingest.chat-template", (await Called.With(["eval", "--policy", _folder["policy"], "--data", data])).Error);
+        await Called.Well(["run", "--data", data, "--policy", _folder["policy"], "--output", _folder["out"], "--set", "ingest.max-prompt-length=10", .. template]);
+        using var report = JsonDocument.Parse(File.ReadAllBytes(_folder["out", "report.json"]));
+        var counts = report.RootElement.GetProperty("counts");
+        Assert.Equal((8, 8), (counts.GetProperty("applied").GetInt32(), counts.GetProperty("truncated").GetInt32()));
+        Assert.True(counts.GetProperty("cut_tokens").GetInt64() >= 8);
+    }
+
+    [Fact]
     public async Task A_vocabulary_that_the_texts_do_not_fill_is_told()
     {
         var called = await Sft(Items("a"), "policy", "--tokenizer", "bpe", "--epochs", "0");

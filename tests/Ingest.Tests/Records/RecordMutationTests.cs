@@ -61,6 +61,8 @@ public sealed class RecordMutationTests
         Assert.All(record.Candidates, Assert.NotNull);
         Assert.All(record.Prompt.Items, Assert.NotNull);
         Assert.True(record.Prompt.Form == PromptForm.Text || record.Prompt.Text.Length == 0);
+        Assert.Equal(record.Prompt.Form == PromptForm.Chat, record.Prompt.Messages.Count > 0);
+        Assert.All(record.Prompt.Messages, message => Assert.True(ChatRoles.IsOne(message.Role) && message.Content is not null));
         foreach (var numbers in new[] { record.Rewards, record.ReferenceLogps })
         {
             Assert.True(numbers is null || numbers.Count == record.Candidates.Count);

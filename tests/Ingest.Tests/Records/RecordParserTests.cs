@@ -16,6 +16,48 @@ public sealed class RecordParserTests
         return Assert.Throws<RecordFormatException>(() => RecordParser.Parse(bytes));
     }
 
+    private const string Turn = """{"role":"user","content":"hi"}""";
+    private const string Hi = "[" + Turn + "]";
+
+    private static string Chat(string prompt, string chosen, string rejected) => $$"""{"prompt":{{prompt}},"chosen":{{chosen}},"rejected":{{rejected}}}""";
+
+    public static TheoryData<string, string[]> ChatForms => new()
+    {
+        { Chat(Hi, "\"a\"", """["b","c"]"""), ["a", "b", "c"] },
+        { Chat(Hi, """{"role":"assistant","content":"a"}""", """{"role":"assistant","content":"b"}"""), ["a", "b"] },
+        // TRL's: a list of one message is a response; of several answers each is one.
+        { Chat(Hi, """[{"role":"assistant","content":"a"}]""", """[{"role":"assistant","content":"b"}]"""), ["a", "b"] },
+        { Chat(Hi, """[{"role":"assistant","content":"a"}]""", """[{"role":"assistant","content":"b"},{"role":"assistant","content":"c"}]"""), ["a", "b", "c"] },
+        { Chat(Hi, "\"a\"", """[[{"role":"assistant","content":"b"}],"c",{"from":"gpt","value":"d"}]"""), ["a", "b", "c", "d"] },
+        { """{"conversations":[{"from":"human","value":"hi"}],"chosen":{"from":"gpt","value":"a"},"rejected":{"from":"gpt","value":"b"}}""", ["a", "b"] },
+        { $$"""{"messages":{{Hi}},"ranked":["a",{"role":"assistant","content":"b","name":"x","tool_calls":null}]}""", ["a", "b"] },
+        { $$"""{"messages":{{Hi}},"candidates":["b","a"],"chosen_index":1}""", ["a", "b"] },
+        { $$"""{"messages":{{Hi}},"chosen":"a","rejected1":{"role":"assistant","content":"b"} ,"rejected2":"c"}""", ["a", "b", "c"] },
+        // Without a prompt it is what whole dialogues share; a text that repeats it, and the dialogue that others learn from, change nothing.
+        { $$"""{"chosen":[{{Turn}},{"role":"assistant","content":"a"}],"rejected":[{{Turn}},{"role":"assistant","content":"b"}]}""", ["a", "b"] },
+        { $$"""{"prompt":"hi","messages":[{{Turn}},{"role":"assistant","content":"a"}],"chosen":[{{Turn}},{"role":"assistant","content":"a"}],"rejected":[{{Turn}},{"role":"assistant","content":"b"}]}""", ["a", "b"] },
+        { $$"""{"chosen":[{{Turn}},{"role":"assistant","content":"a"}],"rejected":[{{Turn}},{"role":"assistant","content":"a"}]}""", ["a", "a"] },
+    };
+
+    [Theory]
+    [MemberData(nameof(ChatForms))]
+    public void A_chat_comes_in_every_form_with_the_contents_of_its_answers(string json, string[] candidates)
+    {
+        var record = Parse(json);
+        Assert.Equal(PromptForm.Chat, record.Prompt.Form);
+        Assert.Equal([new ChatMessage(ChatRoles.User, "hi")], record.Prompt.Messages);
+        Assert.Equal(candidates, record.Candidates);
+    }
+
+    [Fact]
+    public void The_messages_of_a_chat_keep_their_order_their_roles_and_their_texts()
+    {
+        var record = Parse("""
+            {"conversations":[{"from":"system","value":" s "},{"from":"human","value":"é"},{"from":"gpt","value":"x"},{"role":"user","content":""}],"chosen":"a","rejected":"b"}
+            """);
+        Assert.Equal([new("system", " s "), new("user", "é"), new("assistant", "x"), new ChatMessage("user", "")], record.Prompt.Messages);
+    }
+
     public static TheoryData<string, string[]> TextForms => new()
     {
         { """{"prompt":"p","chosen":"a","rejected":["b","c"]}""", ["a", "b", "c"] },
@@ -209,18 +251,32 @@ public sealed class RecordParserTests
         { """{"prompt":"p","ranked":[]}""", DeadLetterCodes.EmptyPool, ["'ranked'"] },
         { """{"prompt":"p","candidates":["a"],"chosen_index":0}""", DeadLetterCodes.EmptyPool, ["'candidates'", "give at least one"] },
         { """{"candidates":[],"chosen_index":0}""", DeadLetterCodes.EmptyPool, ["'candidates'"] },
-        // Chats, by the name of the field that holds one.
-        { """{"prompt":[{"role":"user","content":"hi"}],"chosen":"a","rejected":["b"]}""",
-            DeadLetterCodes.Unsupported, ["'prompt'", "chat", "as texts"] },
-        { """{"messages":[]}""", DeadLetterCodes.Unsupported, ["'messages'", "chat", "as texts"] },
-        { """{"conversations":[{"from":"human","value":"hi"}]}""", DeadLetterCodes.Unsupported, ["'conversations'", "chat", "as texts"] },
-        { """{"chosen":{"role":"assistant","content":"a"}}""", DeadLetterCodes.Unsupported, ["'chosen'", "chat", "as texts"] },
-        { """{"chosen":[{"role":"assistant","content":"a"}]}""", DeadLetterCodes.Unsupported, ["'chosen'", "chat", "as texts"] },
-        { """{"rejected":{"from":"gpt","value":"a"}}""", DeadLetterCodes.Unsupported, ["'rejected'", "chat", "as texts"] },
-        { """{"rejected":["a",[{"role":"assistant","content":"a"}]]}""", DeadLetterCodes.Unsupported, ["'rejected'", "chat", "as texts"] },
-        { """{"candidates":[{"role":"assistant","content":"a"}]}""", DeadLetterCodes.Unsupported, ["'candidates'", "chat", "as texts"] },
-        { """{"ranked":[[]]}""", DeadLetterCodes.Unsupported, ["'ranked'", "chat", "as texts"] },
-        { """{"rejected1":{}}""", DeadLetterCodes.Unsupported, ["'rejected1'", "chat", "as texts"] },
+        // Chats.
+        { Chat("[]", "\"a\"", "[\"b\"]"), DeadLetterCodes.Unsupported, ["no messages", "give at least the user's"] },
+        { Chat("""[{"role":"tool","content":"x"}]""", "\"a\"", "[\"b\"]"), DeadLetterCodes.Unsupported, ["'tool'", "leave tools out"] },
+        { Chat("""[{"from":"observation","value":"x"}]""", "\"a\"", "[\"b\"]"), DeadLetterCodes.Unsupported, ["'observation'", "human and gpt"] },
+        { Chat("""[{"role":"user","content":"x"},{"role":"assistant","content":"y"}]""", "\"a\"", "[\"b\"]"), DeadLetterCodes.Unsupported, ["the last message is the assistant's", "end with the user's"] },
+        { Chat("""[{"role":"user"}]""", "\"a\"", "[\"b\"]"), DeadLetterCodes.Field, ["'prompt'", "without a content"] },
+        { Chat("""[{"content":"x"}]""", "\"a\"", "[\"b\"]"), DeadLetterCodes.Field, ["'prompt'", "without a role"] },
+        { Chat("""[{"role":"user","content":"x","value":"y"}]""", "\"a\"", "[\"b\"]"), DeadLetterCodes.Field, ["two contents"] },
+        { Chat("""[{"role":"user","from":"human"}]""", "\"a\"", "[\"b\"]"), DeadLetterCodes.Field, ["says twice whose it is"] },
+        { Chat("""[{"role":"user","content":7}]""", "\"a\"", "[\"b\"]"), DeadLetterCodes.Field, ["'content'", "no text"] },
+        { Chat("""[{"role":"user","content":[{"type":"text"}]}]""", "\"a\"", "[\"b\"]"), DeadLetterCodes.Unsupported, ["'content'", "list of parts", "the text alone"] },
+        { Chat("""[{"role":"user","content":"x","tool_calls":[]}]""", "\"a\"", "[\"b\"]"), DeadLetterCodes.Unsupported, ["'tool_calls'", "leave it out"] },
+        { Chat("""["hi"]""", "\"a\"", "[\"b\"]"), DeadLetterCodes.Field, ["'prompt'", "no message", "\"role\""] },
+        { Chat(Hi, """[{"role":"user","content":"a"}]""", "[\"b\"]"), DeadLetterCodes.Unsupported, ["a message of the user's"] },
+        { Chat(Hi, """[{"role":"assistant","content":"a"},{"role":"user","content":"x"},{"role":"assistant","content":"c"}]""", "[\"b\"]"),
+            DeadLetterCodes.Unsupported, ["a response of 3 messages", "one record per answer"] },
+        { Chat(Hi, "[]", "[\"b\"]"), DeadLetterCodes.Field, ["holds no message"] },
+        { """{"prompt":{"history":["x"]},"chosen":{"role":"assistant","content":"a"},"rejected":["b"]}""", DeadLetterCodes.Field, ["history", "items as texts"] },
+        { """{"prompt":"p","chosen":{"role":"assistant","content":"a"},"rejected":["b"]}""", DeadLetterCodes.Field, ["'prompt' as messages"] },
+        { """{"chosen":[{"role":"assistant","content":"a"}],"rejected":[{"role":"assistant","content":"b"}]}""", DeadLetterCodes.Field, ["do not begin alike", "'prompt' as messages"] },
+        { $$"""{"prompt":"other","chosen":[{{Turn}},{"role":"assistant","content":"a"}],"rejected":[{{Turn}},{"role":"assistant","content":"b"}]}""",
+            DeadLetterCodes.Field, ["'prompt' is a text", "'prompt' as messages"] },
+        { $$"""{"messages":{{Hi}},"conversations":{{Hi}},"chosen":"a","rejected":"b"}""", DeadLetterCodes.Field, ["'conversations' and 'messages'", "keep one"] },
+        { $$"""{"prompt":"x","conversations":{{Hi}},"chosen":"a","rejected":"b"}""", DeadLetterCodes.Field, ["'prompt' and 'conversations'", "keep one"] },
+        { """{"messages":7,"chosen":"a","rejected":"b"}""", DeadLetterCodes.Field, ["'messages'", "a list of messages"] },
+        { """{"messages":[],"chosen":"a","rejected":"b"}""", DeadLetterCodes.Unsupported, ["no messages"] },
     };
 
     [Theory]
@@ -267,7 +323,7 @@ public sealed class RecordParserTests
             Assert.Contains("depth of 64", refusal.Message);
         }
         Assert.Equal(DeadLetterCodes.Json, Refusal(Encoding.UTF8.GetBytes("""{"meta":""" + new string('[', 100_000))).Code);
-        Assert.Equal(DeadLetterCodes.Unsupported, Refusal(Encoding.UTF8.GetBytes("""{"rejected":""" + new string('[', 100_000))).Code);
+        Assert.Equal(DeadLetterCodes.Field, Refusal(Encoding.UTF8.GetBytes("""{"rejected":""" + new string('[', 100_000))).Code);
     }
 
     [Fact]

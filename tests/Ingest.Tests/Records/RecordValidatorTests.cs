@@ -51,7 +51,7 @@ public sealed class RecordValidatorTests
     [InlineData("""{"chosen":"a"}""", DeadLetterCodes.Field)]
     [InlineData("""{"prompt":{"history":[]},"chosen":"?","rejected":["a"]}""", DeadLetterCodes.UnknownItem)]
     [InlineData("""{"prompt":{"history":[]},"chosen":"a","rejected":["a","a"]}""", DeadLetterCodes.EmptyPool)]
-    [InlineData("""{"messages":[]}""", DeadLetterCodes.Unsupported)]
+    [InlineData("""{"messages":[{"role":"tool","content":"x"}],"chosen":"a","rejected":"b"}""", DeadLetterCodes.Unsupported)]
     public void A_line_that_is_no_record_becomes_a_dead_letter_with_file_line_reason_and_raw_bytes(string json, string code)
     {
         var dead = Dead(Line(json));
@@ -104,6 +104,11 @@ public sealed class RecordValidatorTests
         { "null text", DeadLetterCodes.Field, "Prompt" },
         { "null items", DeadLetterCodes.Field, "Prompt" },
         { "null item", DeadLetterCodes.Field, "Prompt.Items" },
+        { "null messages", DeadLetterCodes.Field, "Prompt" },
+        { "null message", DeadLetterCodes.Field, "Prompt.Messages" },
+        { "no messages", DeadLetterCodes.Unsupported, "give at least the user's" },
+        { "unknown role", DeadLetterCodes.Unsupported, "leave tools out" },
+        { "half a pair in a message", DeadLetterCodes.Encoding, "Prompt.Messages" },
         { "null candidates", DeadLetterCodes.Field, "Candidates" },
         { "null candidate", DeadLetterCodes.Field, "Candidates" },
         { "no candidates", DeadLetterCodes.EmptyPool, "no rejected response" },
@@ -126,6 +131,11 @@ public sealed class RecordValidatorTests
             "null text" => Valid with { Prompt = Prompt.OfText(null!) },
             "null items" => Valid with { Prompt = Prompt.OfHistory(null!) },
             "null item" => Valid with { Prompt = Prompt.OfHistory(["a", null!]) },
+            "null messages" => Valid with { Prompt = Prompt.OfChat(null!) },
+            "null message" => Valid with { Prompt = Prompt.OfChat([null!]) },
+            "no messages" => Valid with { Prompt = Prompt.OfChat([]) },
+            "unknown role" => Valid with { Prompt = Prompt.OfChat([new ChatMessage("tool", "x")]) },
+            "half a pair in a message" => Valid with { Prompt = Prompt.OfChat([new ChatMessage(ChatRoles.User, "x\ud83d")]) },
             "null candidates" => Valid with { Candidates = null! },
             "null candidate" => Valid with { Candidates = ["a", null!] },
             "no candidates" => Valid with { Candidates = [], Rewards = null },

@@ -41,12 +41,25 @@ public sealed class RecordDecodersTests
     }
 
     [Fact]
+    public void A_record_of_a_chat_is_written_as_the_json_that_is_read()
+    {
+        var record = new Shared.Contracts.PreferenceRecord
+        {
+            Prompt = Prompt.OfChat([new(ChatRoles.System, "s"), new(ChatRoles.User, "\"é\"")]),
+            Candidates = ["a", "b"],
+        };
+        Assert.Equal("""{"prompt":[{"role":"system","content":"s"},{"role":"user","content":"\"é\""}],"chosen":"a","rejected":["b"]}""", Encoding.UTF8.GetString(Kafka.Records.RecordJson.Of(record)));
+    }
+
+    [Fact]
     public void Protobuf_becomes_the_json_of_the_same_record()
     {
         var items = new PreferenceRecord { Id = "r", History = new History { Items = { "a", "b" } }, Candidates = { "x", "y" }, ChosenIndex = 1, Rewards = { 1.5, double.NaN }, MetaJson = """{"k":[1]}""" };
         Assert.Equal("""{"id":"r","prompt":{"history":["a","b"]},"candidates":["x","y"],"chosen_index":1,"rewards":[1.5,null],"meta":{"k":[1]}}""", Json(items.ToByteArray()));
         var texts = new PreferenceRecord { Text = "", Chosen = "", Rejected = { "x" }, ReferenceLogps = { -1, -2 } };
         Assert.Equal("""{"prompt":"","chosen":"","rejected":["x"],"reference_logps":[-1,-2]}""", Json(texts.ToByteArray()));
+        var chat = new PreferenceRecord { Chat = new Chat { Messages = { new Kafka.Input.Wire.ChatMessage { Role = "user", Content = "é\"" } } }, Chosen = "a", Rejected = { "b" } };
+        Assert.Equal("""{"prompt":[{"role":"user","content":"\u00E9\u0022"}],"chosen":"a","rejected":["b"]}""", Json(chat.ToByteArray()));
         Assert.Equal("""{"ranked":["x","y"]}""", Json(new PreferenceRecord { Ranked = { "x", "y" } }.ToByteArray()));
         Assert.Contains("meta_json", Entry(new PreferenceRecord { MetaJson = "{" }.ToByteArray(), "application/x-protobuf").Flaw!.Reason);
     }

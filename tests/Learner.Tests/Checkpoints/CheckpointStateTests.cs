@@ -23,12 +23,22 @@ public sealed class CheckpointStateTests
     {
         var json = MadeCheckpoint.State(2).ToJson();
         Assert.Equal(["v", "version", "epoch", "optimizer_steps", "policy_hash", "settled", "logs", "counts", "lags", "identity"], json.Select(field => field.Key));
-        Assert.Equal(["applied", "dead", "duplicates", "unknown", "seconds"], json["counts"]!.AsObject().Select(field => field.Key));
+        Assert.Equal(["applied", "dead", "duplicates", "unknown", "seconds", "truncated", "cut_tokens"], json["counts"]!.AsObject().Select(field => field.Key));
         Assert.Equal(["length", "hash"], json["logs"]!["updates.jsonl"]!.AsObject().Select(field => field.Key));
         Assert.Equal(1, json["v"]!.GetValue<int>());
     }
 
+    [Fact]
+    public void A_state_of_a_build_that_did_not_truncate_has_truncated_nothing()
+    {
+        var json = MadeCheckpoint.State(6).ToJson();
+        Assert.Equal((2, 42), (Read(json.ToJsonString()).Counts.Truncated, Read(json.ToJsonString()).Counts.CutTokens));
+        Assert.True(json["counts"]!.AsObject().Remove("truncated") && json["counts"]!.AsObject().Remove("cut_tokens"));
+        Assert.Equal((0, 0), (Read(json.ToJsonString()).Counts.Truncated, Read(json.ToJsonString()).Counts.CutTokens));
+    }
+
     [Theory]
+    [InlineData("\"cut_tokens\":14", "\"cut_tokens\":-1", "malformed")]
     [InlineData("\"v\":1", "\"v\":2", "form 2")]
     [InlineData("\"version\":2", "\"version\":-2", "malformed")]
     [InlineData("\"version\":2", "\"version\":2.5", "malformed")]

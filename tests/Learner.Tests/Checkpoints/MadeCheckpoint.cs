@@ -16,7 +16,7 @@ internal static class MadeCheckpoint
         settled.EndPass("data:é", 0, 1000 + version);
         return new CheckpointState(version, epoch, OptimizerSteps: version + 1, settled,
             logs ?? new Dictionary<string, LogMark> { ["updates.jsonl"] = new(17 * version, ContentHash.Of("u" + version)) },
-            new RunCounts(2 * version, version, version / 2, 5, 0.1 + version), new SortedDictionary<long, long> { [0] = version, [2] = 1 },
+            new RunCounts(2 * version, version, version / 2, 5, 0.1 + version) { Truncated = version / 3, CutTokens = 7 * version }, new SortedDictionary<long, long> { [0] = version, [2] = 1 },
             new RunIdentity(new Dictionary<string, string> { ["learner.beta"] = "0.1", ["policy \"x\"\n"] = "ümlaut" }), "hash-" + version);
     }
 

@@ -587,15 +587,17 @@ public sealed class LearnerActorTests : IDisposable
     }
 
     [Fact]
-    public void Candidates_that_were_dropped_before_are_counted_with_the_records_that_were_applied()
+    public void What_was_dropped_and_cut_before_is_counted_with_the_records_that_were_applied()
     {
-        _made.Records = [.. _made.Records.Select((pool, i) => pool with { Duplicates = i, UnknownItems = 2 * i })];
+        _made.Records = [.. _made.Records.Select((pool, i) => pool with { Duplicates = i, UnknownItems = 2 * i, CutTokens = 10 * i })];
         using var bench = new LearnerBench(_made, Output);
         bench.Open();
         foreach (var block in bench.Ask(4))
             bench.Compute(block, 0);
         var counts = bench.Process.Stop().Counts;
         Assert.Equal((6, 12), (counts.Duplicates, counts.Unknown));
+        // Of four records three were cut.
+        Assert.Equal((3, 60), (counts.Truncated, counts.CutTokens));
     }
 
     public void Dispose()

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using MassDpo.Policy.Chat;
 using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Tokenizers;
 using MassDpo.PolicyKit;
@@ -163,6 +165,33 @@ public sealed class RecordEncoderTests
         }
     }
 
+    [SharedDataTheory("fixtures/trl", "fixtures/hf")]
+    [InlineData("curve-full-llama")]
+    [InlineData("curve-full-qwen3-accumulate")]
+    [InlineData("curve-lora-qwen2")]
+    public void The_tokens_of_a_text_are_those_that_TRL_trains_on(string curve)
+    {
+        using var told = JsonDocument.Parse(File.ReadAllBytes(SharedData.PathOf($"fixtures/trl/{curve}.json")));
+        var folder = SharedData.PathOf($"fixtures/hf/{told.RootElement.GetProperty("model").GetString()}");
+        using var config = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "config.json")));
+        var tokenizer = TokenizerFile.Load(Path.Combine(folder, "tokenizer.json"));
+        var eos = config.RootElement.GetProperty("eos_token_id").GetInt32();
+        var encoder = new RecordEncoder(tokenizer, MadePolicy.Config(tokenizer.VocabularySize, positions: 256) with { EosTokenId = eos });
+        var records = told.RootElement.GetProperty("records").EnumerateArray().ToList();
+        Assert.NotEmpty(records);
+        foreach (var record in records)
+        {
+            // TRL has put the text of the end token after a response.
+            string Response(string name) => record.GetProperty(name).GetString() is { } text && text.EndsWith(tokenizer.TextOf(eos)!, StringComparison.Ordinal)
+                ? text[..^tokenizer.TextOf(eos)!.Length] : throw new InvalidDataException(name);
+            int[] Ids(string name) => [.. record.GetProperty(name).EnumerateArray().Select(id => id.GetInt32())];
+            var pool = Encoded(encoder, Text(record.GetProperty("prompt").GetString()!, Response("chosen"), Response("rejected"))).Tokens;
+            Assert.Equal([.. Ids("prompt_ids"), .. Ids("chosen_ids")], [.. pool.Prompt, .. pool.Responses[0]]);
+            Assert.Equal([.. Ids("prompt_ids"), .. Ids("rejected_ids")], [.. pool.Prompt, .. pool.Responses[1]]);
+            Assert.Equal(Ids("prompt_ids"), pool.Prompt);
+        }
+    }
+
     [Fact]
     public void A_text_may_have_as_many_tokens_as_the_policy_has_positions()
     {
@@ -311,6 +340,97 @@ public sealed class RecordEncoderTests
         }
     }
 
+    private static PreferenceRecord Chat(string user, params string[] answers) =>
+        new() { Prompt = Prompt.OfChat([new ChatMessage(ChatRoles.User, user)]), Candidates = answers };
+
+    [Fact]
+    public void A_chat_is_the_text_of_its_template_to_the_end_of_the_turn_without_BOS_or_end_token_of_the_encoders_own()
+    {
+        var tokenizer = new PairTokenizer(bos: true);
+        var config = MadePolicy.Config(vocabulary: 60_000, positions: 500);
+        var pool = Encoded(new RecordEncoder(tokenizer, config, ChatFormat.OfNew(config, tokenizer, "chatml")), Chat("xa", "b", "")).Tokens;
+        Assert.Equal(tokenizer.Encode("<|im_start|>user\nxa<|im_end|>\n<|im_start|>assistant\n"), pool.Prompt);
+        Assert.Equal([tokenizer.Encode("b<|im_end|>\n"), tokenizer.Encode("<|im_end|>\n")], pool.Responses);
+    }
+
+    [Fact]
+    public void Where_a_template_goes_on_otherwise_after_the_prompt_the_response_begins_where_they_part()
+    {
+        var tokenizer = new PairTokenizer(bos: true);
+        var config = MadePolicy.Config(vocabulary: 60_000, positions: 500);
+        // Qwen 3 begins an answer with a thought, which its generation prompt leaves to the policy.
+        var pool = Encoded(new RecordEncoder(tokenizer, config, ChatFormat.OfNew(config, tokenizer, "qwen3")), Chat("x", "b", "c")).Tokens;
+        Assert.Equal(tokenizer.Encode("<think>\n\n</think>\n\nb<|im_end|>\n"), pool.Responses[0]);
+    }
+
+    [Fact]
+    public void Duplicates_of_a_chat_are_dropped_and_its_template_must_be_there()
+    {
+        var tokenizer = new PairTokenizer(bos: true);
+        var config = MadePolicy.Config(vocabulary: 60_000, positions: 500);
+        var encoded = Encoded(new RecordEncoder(tokenizer, config, ChatFormat.OfNew(config, tokenizer, "chatml")), Chat("x", "b", "c", "b"));
+        Assert.Equal((1, 2), (encoded.DroppedDuplicates, encoded.Tokens.Candidates));
+        foreach (var (encoder, named) in new[]
+        {
+            (new RecordEncoder(tokenizer, config), "as texts"),
+            (new RecordEncoder(tokenizer, config, ChatFormat.OfNew(config, tokenizer, ChatFormat.Auto)), "ingest.chat-template"),
+            (new RecordEncoder(tokenizer, config, ChatFormat.OfNew(config, Words, "qwen3")), "thoughts"),
+        })
+        {
+            var why = Rejected(encoder, Chat("x", "<think></think>b", "c"));
+            Assert.Equal(DeadLetterCodes.Unsupported, why.Code);
+            Assert.Contains(named, why.Reason);
+        }
+    }
+
+    public static TheoryData<int?, int?, TruncationMode, int[], int[][], int> Truncations => new()
+    {
+        // Of BOS a b c and the responses d e </s> and d </s>.
+        { null, null, TruncationMode.KeepStart, [Bos, 3, 4, 5], [[6, 7, Eos], [6, Eos]], 0 },
+        { 7, 4, TruncationMode.KeepStart, [Bos, 3, 4, 5], [[6, 7, Eos], [6, Eos]], 0 },
+        { 7, 4, TruncationMode.KeepEnd, [Bos, 3, 4, 5], [[6, 7, Eos], [6, Eos]], 0 },
+        // The ends of responses: each is what TRL would leave of it alone.
+        { 6, null, TruncationMode.KeepStart, [Bos, 3, 4, 5], [[6, 7], [6, Eos]], 1 },
+        { 5, null, TruncationMode.KeepStart, [Bos, 3, 4, 5], [[6], [6]], 3 },
+        // The beginning of the prompt, for the longest response.
+        { 6, null, TruncationMode.KeepEnd, [3, 4, 5], [[6, 7, Eos], [6, Eos]], 1 },
+        { 4, null, TruncationMode.KeepEnd, [5], [[6, 7, Eos], [6, Eos]], 3 },
+        // The prompt first, whatever the mode.
+        { null, 2, TruncationMode.KeepStart, [4, 5], [[6, 7, Eos], [6, Eos]], 2 },
+        { 5, 2, TruncationMode.KeepStart, [4, 5], [[6, 7, Eos], [6, Eos]], 2 },
+        { 4, 2, TruncationMode.KeepStart, [4, 5], [[6, 7], [6, Eos]], 3 },
+        { 4, 2, TruncationMode.KeepEnd, [5], [[6, 7, Eos], [6, Eos]], 3 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Truncations))]
+    public void What_is_too_long_is_truncated_as_set_and_counted(int? whole, int? prompt, TruncationMode mode, int[] left, int[][] responses, int cut)
+    {
+        var encoder = new RecordEncoder(Words, MadePolicy.Config(positions: 20), truncation: new Truncation(whole, prompt, mode));
+        var encoded = Encoded(encoder, Text("a b c", " d e", " d"), Duplicates.Keep);
+        Assert.Equal(left, encoded.Tokens.Prompt);
+        Assert.Equal(responses, encoded.Tokens.Responses);
+        Assert.Equal(cut, encoded.CutTokens);
+    }
+
+    [Theory]
+    [InlineData(4, TruncationMode.KeepStart, "cut every response whole")]
+    [InlineData(3, TruncationMode.KeepStart, "cut every response whole")]
+    [InlineData(3, TruncationMode.KeepEnd, "leave nothing of the prompt")]
+    [InlineData(2, TruncationMode.KeepEnd, "leave nothing of the prompt")]
+    public void A_record_of_which_nothing_would_be_left_is_too_long(int whole, TruncationMode mode, string reason)
+    {
+        var encoder = new RecordEncoder(Words, MadePolicy.Config(positions: 20), truncation: new Truncation(whole, null, mode));
+        var why = Rejected(encoder, Text("a b c", " d e", " d"));
+        Assert.Equal(DeadLetterCodes.TooLong, why.Code);
+        Assert.Contains(reason, why.Reason);
+        Assert.Contains("ingest.max-length", why.Reason);
+    }
+
+    [Fact]
+    public void A_text_longer_than_the_policy_may_be_truncated_to_its_positions() =>
+        Assert.Equal(2, Encoded(new RecordEncoder(Words, Config, truncation: new Truncation(8, null, TruncationMode.KeepStart)), Text("a b c", " d", " d e f g h")).CutTokens);
+
     /// <summary>Characters as tokens, but "ab" is one: enough to merge across a boundary.</summary>
     private sealed class PairTokenizer(bool bos) : Tokenizer
     {
@@ -324,7 +444,7 @@ public sealed class RecordEncoderTests
 
         public override int? IdOf(string item) => null;
 
-        public override string? TextOf(int id) => null;
+        public override string? TextOf(int id) => id == Bos ? "<s>" : id == Eos ? "</s>" : null;
 
         public override string Decode(ReadOnlySpan<int> ids, bool skipSpecial) => throw new NotSupportedException();
 

@@ -30,6 +30,25 @@ public sealed class TokenizerFixtureTests
     }
 
     [SharedDataTheory("fixtures/tokenizers")]
+    [InlineData("unigram-refuse", "Unigram")]
+    [InlineData("wordpiece-refuse", "WordPiece")]
+    public void Other_kinds_are_refused_by_file_and_name(string folder, string kind)
+    {
+        var file = SharedData.PathOf($"fixtures/tokenizers/{folder}/tokenizer.json");
+        var refusal = Assert.Throws<PolicyFormatException>(() => TokenizerFile.Load(file)).Message;
+        Assert.Contains(file, refusal);
+        Assert.Contains($"'{kind}'", refusal);
+    }
+
+    [SharedDataFact("fixtures/tokenizers")]
+    public void Every_tokenizer_that_is_there_is_held_against_its_library()
+    {
+        var folders = Directory.EnumerateDirectories(SharedData.PathOf("fixtures/tokenizers")).Select(folder => Path.GetFileName(folder));
+        Assert.Equal(((IEnumerable<object[]>)Forms).Select(row => (string)row[0]).Order(StringComparer.Ordinal),
+            folders.Where(name => !name.EndsWith("-refuse", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+    }
+
+    [SharedDataTheory("fixtures/tokenizers")]
     [MemberData(nameof(Forms))]
     public void What_is_written_is_what_was_read(string form)
     {
@@ -78,6 +97,11 @@ public sealed class TokenizerFixtureTests
         using var folder = new TempFolder();
         Known("gpt2", TokenizerFile.Load(folder.Write("tokenizer.json", json.ToJsonString())));
     }
+
+    // Its vocabulary is of characters, though it is said to be of bytes: spaces would be lost.
+    [SharedDataFact("data/tokenizers/torchtitan-test/tokenizer.json")]
+    public void A_tokenizer_that_would_lose_text_is_refused() =>
+        Assert.Contains("byte 0x20", Assert.Throws<PolicyFormatException>(() => TokenizerFile.Load(SharedData.PathOf("data/tokenizers/torchtitan-test/tokenizer.json"))).Message);
 
     private static void Known(string name, Tokenizer tokenizer)
     {

@@ -55,6 +55,8 @@ public sealed partial class InstrumentsTests
         instruments.Updated(0, null);
         instruments.Died("json");
         instruments.Stale(2);
+        instruments.Truncated(0);
+        instruments.Truncated(7);
         instruments.Published(1000);
         instruments.Expired(0);
         instruments.Expired(3);
@@ -62,7 +64,7 @@ public sealed partial class InstrumentsTests
         instruments.Committed(_clock.GetTimestamp());
         instruments.Selected(_clock.GetTimestamp());
         Assert.Equal(["massdpo.actor.restarts{actor=learner} 1", "massdpo.checkpoint.duration 0", "massdpo.leases.expired 3", "massdpo.records.applied 0", "massdpo.records.applied 32", "massdpo.records.dead{code=json} 1",
-            "massdpo.selection.duration 0", "massdpo.snapshot.published 1000", "massdpo.staleness 2", "massdpo.updates 1", "massdpo.updates 1"], heard.Take());
+            "massdpo.selection.duration 0", "massdpo.snapshot.published 1000", "massdpo.staleness 2", "massdpo.tokens.cut 7", "massdpo.updates 1", "massdpo.updates 1"], heard.Take());
         Assert.Equal(["massdpo.checkpoint.age 0", "massdpo.loss 0.5"], heard.Observe());
     }
 

@@ -1,0 +1,23 @@
+using MassDpo.Policy.Encoding;
+using MassDpo.Policy.Scoring;
+using MassDpo.Shared.Settings;
+
+namespace MassDpo.App.Running;
+
+/// <summary>How a policy is loaded.</summary>
+public sealed record PolicyOptions
+{
+    /// <summary>How records become tokens.</summary>
+    public EncodingOptions Encoding { get; init; } = EncodingOptions.Default;
+
+    /// <summary>The adapter that is to be trained on it; null: none but its own.</summary>
+    public LoraRequest? Lora { get; init; }
+
+    /// <summary>Of memory while pools are scored.</summary>
+    public ComputeLimits Limits { get; init; } = ComputeLimits.Default;
+
+    /// <summary>What settings say of it, without an adapter.</summary>
+    /// <exception cref="Shared.Settings.Hocon.HoconException">a value is malformed or outside its range</exception>
+    internal static PolicyOptions From(EffectiveSettings settings) =>
+        new() { Encoding = EncodingSettings.From(settings), Limits = new ComputeLimits(settings.Integer("runtime.token-budget", 1, 1 << 24)) };
+}
