@@ -105,10 +105,16 @@ def packed(pools):
                  torch.tensor(first), candidates)
 
 
-class Llama:
-    """RMSNorm, rotary embeddings, attention, SwiGLU; the parameters under Hugging Face's names."""
+PROJECTIONS = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]
 
-    def __init__(self, directory):
+
+class Llama:
+    """
+    RMSNorm, rotary embeddings, attention, SwiGLU; the parameters under Hugging Face's names. With a rank, adapters (LoRA) beside all seven matrices of each
+    layer, under the names of their matrices: A as PEFT draws it, B zero.
+    """
+
+    def __init__(self, directory, rank=0, alpha=16.0):
         config = json.loads((Path(directory) / "config.json").read_text())
         self.heads, self.layers, self.epsilon = config["num_attention_heads"], config["num_hidden_layers"], config["rms_norm_eps"]
         assert config["num_key_value_heads"] == self.heads and config["tie_word_embeddings"]
@@ -117,6 +123,19 @@ class Llama:
         frequencies = config["rope_theta"] ** (-torch.arange(0, size, 2, dtype=torch.float32) / size)
         angles = torch.arange(config["max_position_embeddings"], dtype=torch.float32)[:, None] * frequencies
         self.cos, self.sin = angles.cos(), angles.sin()
+        self.adapters, self.scale = {}, alpha / max(rank, 1)
+        for layer in range(self.layers if rank else 0):
+            for part in PROJECTIONS:
+                name = f"model.layers.{layer}.{part}.weight"
+                outputs, inputs = self.parameters[name].shape
+                self.adapters[name] = (torch.empty(rank, inputs).uniform_(-inputs ** -0.5, inputs ** -0.5), torch.zeros(outputs, rank))
+
+    def linear(self, x, name):
+        y = functional.linear(x, self.parameters[name])
+        if name not in self.adapters:
+            return y
+        a, b = self.adapters[name]
+        return y + functional.linear(functional.linear(x, a), b) * self.scale
 
     def norm(self, x, weight):
         return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.epsilon) * weight
@@ -143,15 +162,15 @@ class Llama:
         for layer in range(self.layers):
             name = f"model.layers.{layer}."
             normed = self.norm(x, p[name + "input_layernorm.weight"])
-            q = self.rotate(heads(functional.linear(normed, p[name + "self_attn.q_proj.weight"])), cos, sin)
-            k = self.rotate(heads(functional.linear(normed, p[name + "self_attn.k_proj.weight"])), cos, sin)
-            v = heads(functional.linear(normed, p[name + "self_attn.v_proj.weight"]))
+            q = self.rotate(heads(self.linear(normed, name + "self_attn.q_proj.weight")), cos, sin)
+            k = self.rotate(heads(self.linear(normed, name + "self_attn.k_proj.weight")), cos, sin)
+            v = heads(self.linear(normed, name + "self_attn.v_proj.weight"))
             scores = torch.matmul(q * q.shape[-1] ** -0.5, k.transpose(-1, -2)) + bias
             attended = torch.matmul(scores.softmax(-1), v).transpose(1, 2).reshape(rows, length, -1)
-            x = x + functional.linear(attended, p[name + "self_attn.o_proj.weight"])
+            x = x + self.linear(attended, name + "self_attn.o_proj.weight")
             normed = self.norm(x, p[name + "post_attention_layernorm.weight"])
-            inner = functional.silu(functional.linear(normed, p[name + "mlp.gate_proj.weight"])) * functional.linear(normed, p[name + "mlp.up_proj.weight"])
-            x = x + functional.linear(inner, p[name + "mlp.down_proj.weight"])
+            inner = functional.silu(self.linear(normed, name + "mlp.gate_proj.weight")) * self.linear(normed, name + "mlp.up_proj.weight")
+            x = x + self.linear(inner, name + "mlp.down_proj.weight")
         places, which = batch.place.unique(return_inverse=True)
         return self.norm(x.view(rows * length, -1)[places], p["model.norm.weight"]), which
 
