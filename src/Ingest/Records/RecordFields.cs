@@ -6,11 +6,20 @@ using MassDpo.Shared.Contracts;
 namespace MassDpo.Ingest.Records;
 
 /// <summary>The fields of one record as they are read, before it is known which form they make.</summary>
-internal sealed class RecordFields
+/// <param name="known">texts that need not be made anew, by their UTF-8; null where it has none of that</param>
+internal sealed class RecordFields(Func<ReadOnlySpan<byte>, string?>? known)
 {
+    // What a rule speaks of, the usual first: no text is made of these.
+    private static readonly string[] Names =
+        ["prompt", "chosen", "rejected", "id", "meta", "candidates", "chosen_index", "ranked", "rewards", "reference_logps"];
+
+    private static readonly byte[][] NamesUtf8 = [.. Names.Select(System.Text.Encoding.UTF8.GetBytes)];
+
     private const string ChatRemedy = "chat messages need a chat template, which this build does not render yet: give prompt and responses as texts";
 
-    private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
+    // A bit for each of the names, and the others.
+    private int _seen;
+    private HashSet<string>? _seenOthers;
     private SortedDictionary<int, string>? _numbered;
     private string? _id;
     private Prompt? _prompt;
@@ -31,10 +40,13 @@ internal sealed class RecordFields
     public void Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8)
     {
         Current = null;
-        var name = reader.GetString()!;
+        var place = IndexOfName(reader);
+        var name = place >= 0 ? Names[place] : reader.GetString()!;
         Current = Excerpt.Of(name);
-        if (!_seen.Add(name))
+        if (place >= 0 ? (_seen & 1 << place) != 0 : !(_seenOthers ??= new(StringComparer.Ordinal)).Add(name))
             throw Bad($"'{Current}' is given twice: keep one of them");
+        if (place >= 0)
+            _seen |= 1 << place;
         var rawName = reader.ValueSpan;
         reader.Read();
         switch (name)
@@ -54,10 +66,10 @@ internal sealed class RecordFields
             case "conversations" or "messages":
                 throw new RecordFormatException(DeadLetterCodes.Unsupported, $"'{name}': {ChatRemedy}");
             case "chosen":
-                _chosen = ReadResponse(ref reader, name);
+                _chosen = ReadResponse(ref reader, name, known);
                 break;
             case "rejected":
-                _rejected = reader.TokenType == JsonTokenType.StartArray ? ReadResponses(ref reader, name) : [ReadResponse(ref reader, name)];
+                _rejected = reader.TokenType == JsonTokenType.StartArray ? ReadResponses(ref reader, name) : [ReadResponse(ref reader, name, known)];
                 break;
             case "candidates":
                 _candidates = ReadResponses(ref reader, name);
@@ -83,7 +95,7 @@ internal sealed class RecordFields
                 if (name.StartsWith("rejected", StringComparison.Ordinal)
                     && int.TryParse(name.AsSpan("rejected".Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
                 {
-                    if (!(_numbered ??= []).TryAdd(number, ReadResponse(ref reader, name)))
+                    if (!(_numbered ??= []).TryAdd(number, ReadResponse(ref reader, name, known)))
                         throw Bad($"'{Current}' is 'rejected{number}' again: keep one of them");
                     break;
                 }
@@ -133,8 +145,8 @@ internal sealed class RecordFields
 
     private List<string> Responses()
     {
-        bool[] given = [_chosen is not null || _rejected is not null, _candidates is not null || _chosenIndex is not null, _ranked is not null];
-        var forms = given.Count(form => form);
+        ReadOnlySpan<bool> given = [_chosen is not null || _rejected is not null, _candidates is not null || _chosenIndex is not null, _ranked is not null];
+        var forms = given.Count(true);
         if (forms > 1)
             throw Bad("give one of: 'chosen' with 'rejected', 'candidates' with 'chosen_index', 'ranked'");
         if (_ranked is not null)
@@ -151,16 +163,26 @@ internal sealed class RecordFields
                 throw Bad($"'chosen_index' {_chosenIndex} is outside the {_candidates.Count} candidates: it counts from 0");
             var chosen = _candidates[_chosenIndex.Value];
             _candidates.RemoveAt(_chosenIndex.Value);
-            return [chosen, .. _candidates];
+            _candidates.Insert(0, chosen);
+            return _candidates;
         }
         if (_chosen is null || _rejected is null)
             throw Bad(forms == 0
                 ? "no responses: give 'chosen' with 'rejected', 'candidates' with 'chosen_index', or 'ranked'"
                 : _chosen is null ? "'rejected' is given without 'chosen': give both" : "'chosen' is given without 'rejected': give both");
-        return [_chosen, .. _rejected];
+        _rejected.Insert(0, _chosen);
+        return _rejected;
     }
 
-    private static Prompt? ReadPrompt(ref Utf8JsonReader reader)
+    private static int IndexOfName(in Utf8JsonReader reader)
+    {
+        for (var i = 0; i < NamesUtf8.Length; i++)
+            if (reader.ValueTextEquals(NamesUtf8[i]))
+                return i;
+        return -1;
+    }
+
+    private Prompt? ReadPrompt(ref Utf8JsonReader reader)
     {
         switch (reader.TokenType)
         {
@@ -175,7 +197,7 @@ internal sealed class RecordFields
                 if (reader.TokenType != JsonTokenType.PropertyName || !reader.ValueTextEquals("history"u8))
                     throw Bad("'prompt' as an object is {\"history\": [\"item\", …]}");
                 reader.Read();
-                var items = ReadList(ref reader, "prompt.history", ReadItem);
+                var items = ReadList(ref reader, "prompt.history", ReadItem, known);
                 reader.Read();
                 return reader.TokenType == JsonTokenType.EndObject
                     ? Prompt.OfHistory(items)
@@ -185,27 +207,29 @@ internal sealed class RecordFields
         }
     }
 
-    private static List<string> ReadResponses(ref Utf8JsonReader reader, string name) => ReadList(ref reader, name, ReadResponse);
+    private List<string> ReadResponses(ref Utf8JsonReader reader, string name) => ReadList(ref reader, name, ReadResponse, known);
 
-    private delegate string ReadOne(ref Utf8JsonReader reader, string name);
+    private delegate string ReadOne(ref Utf8JsonReader reader, string name, Func<ReadOnlySpan<byte>, string?>? known);
 
-    private static List<string> ReadList(ref Utf8JsonReader reader, string name, ReadOne readOne)
+    private static List<string> ReadList(ref Utf8JsonReader reader, string name, ReadOne readOne, Func<ReadOnlySpan<byte>, string?>? known)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
             throw Wrong(name, "a list", reader);
         var list = new List<string>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-            list.Add(readOne(ref reader, name));
+            list.Add(readOne(ref reader, name, known));
         return list;
     }
 
-    private static string ReadItem(ref Utf8JsonReader reader, string name) =>
-        reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Wrong(name, "a text", reader);
+    private static string ReadItem(ref Utf8JsonReader reader, string name, Func<ReadOnlySpan<byte>, string?>? known) =>
+        reader.TokenType != JsonTokenType.String ? throw Wrong(name, "a text", reader)
+        : known is not null && !reader.ValueIsEscaped && known(reader.ValueSpan) is { } text ? text
+        : reader.GetString()!;
 
-    private static string ReadResponse(ref Utf8JsonReader reader, string name) =>
+    private static string ReadResponse(ref Utf8JsonReader reader, string name, Func<ReadOnlySpan<byte>, string?>? known) =>
         reader.TokenType is JsonTokenType.StartArray or JsonTokenType.StartObject
             ? throw new RecordFormatException(DeadLetterCodes.Unsupported, $"'{name}': {ChatRemedy}")
-            : ReadItem(ref reader, name);
+            : ReadItem(ref reader, name, known);
 
     private static List<double>? ReadNumbers(ref Utf8JsonReader reader, string name)
     {

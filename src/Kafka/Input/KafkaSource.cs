@@ -44,7 +44,7 @@ public sealed class KafkaSource : IRecordSource
     // Where partitions begin of which nothing was settled: decided once.
     private readonly Dictionary<int, long> _starts = [];
     private IConsumer<byte[]?, byte[]?>? _consumer;
-    private Reading? _next;
+    private volatile Reading? _next;
     private volatile Reading? _reading;
     private Exception? _failure;
     private IReadOnlyList<TopicPartitionOffset>? _toCommit;
@@ -136,8 +136,13 @@ public sealed class KafkaSource : IRecordSource
             _next = reading;
             Monitor.PulseAll(_gate);
         }
-        await foreach (var entry in reading.EntriesAsync(cancellation))
-            yield return entry;
+        await foreach (var entries in reading.BatchesAsync(cancellation))
+            foreach (var entry in entries)
+            {
+                if (reading.IsChanged && entry is not SourceEntry.Changed)
+                    break;
+                yield return entry;
+            }
     }
 
     /// <summary>Commits the watermarks of the partitions assigned, some time; what goes wrong is told to <see cref="KafkaSourceOptions.Warn"/> alone.</summary>
@@ -272,11 +277,9 @@ public sealed class KafkaSource : IRecordSource
     {
         if (_refused is { } refused)
             throw refused;
-        lock (_gate)
-        {
-            if (_next is { } next)
-                (_reading, _next) = (next, null);
-        }
+        if (_next is not null)
+            lock (_gate)
+                (_reading, _next) = (_next, null);
         var reading = _reading;
         if (reading is { HasBegun: false, IsLeft: false } && _assigned.Count > 0)
             Begin(consumer, reading);
@@ -284,7 +287,12 @@ public sealed class KafkaSource : IRecordSource
         ConsumeResult<byte[]?, byte[]?>? result;
         try
         {
-            result = consumer.Consume(Tick);
+            result = consumer.Consume(TimeSpan.Zero);
+            if (result is null)
+            {
+                reading?.HandOver();
+                result = consumer.Consume(Tick);
+            }
         }
         catch (ConsumeException e) when (e.Error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.OffsetOutOfRange)
         {
@@ -405,6 +413,7 @@ public sealed class KafkaSource : IRecordSource
     {
         if (reading is not { IsOpen: true } || !reading.Partitions.TryGetValue(partition, out var at))
             return;
+        reading.HandOver();
         try
         {
             var held = consumer.QueryWatermarkOffsets(Of(partition), RequestTimeout);
@@ -469,10 +478,8 @@ public sealed class KafkaSource : IRecordSource
             return;
         if (partition.TellRecord(offset) is { } skipped)
             reading.Write(skipped);
-        reading.Write(_decoders.Entry(partition.Source, offset, value, headers, _options.MaxRecordBytes) with
-        {
-            Time = result.Message.Timestamp is { Type: not TimestampType.NotAvailable } time ? new DateTimeOffset(time.UtcDateTime, TimeSpan.Zero) : null,
-        });
+        DateTimeOffset? time = result.Message.Timestamp is { Type: not TimestampType.NotAvailable } produced ? new DateTimeOffset(produced.UtcDateTime, TimeSpan.Zero) : null;
+        reading.Write(_decoders.Entry(partition.Source, offset, value, headers, time, _options.MaxRecordBytes));
     }
 
     private IEnumerable<TopicPartitionOffset> Gain(List<TopicPartition> partitions)

@@ -71,7 +71,13 @@ public sealed record RecordOrigin(string File, long Line, ReadOnlyMemory<byte> R
         init => _hashOfCut = value;
     }
 
-    public static RecordOrigin Of(string file, long line, ReadOnlySpan<byte> raw) => raw.Length > RawLimit
-        ? new(file, line, raw[..RawLimit].ToArray(), raw.Length) { RawHash = ContentHash.Of(raw) }
-        : new(file, line, raw.ToArray(), raw.Length);
+    /// <summary>The origin of bytes that are another's: a copy is kept.</summary>
+    public static RecordOrigin Of(string file, long line, ReadOnlySpan<byte> raw, DateTimeOffset? time = null) => raw.Length > RawLimit
+        ? new(file, line, raw[..RawLimit].ToArray(), raw.Length) { RawHash = ContentHash.Of(raw), Time = time }
+        : new(file, line, raw.ToArray(), raw.Length) { Time = time };
+
+    /// <summary>The origin of bytes that nobody writes to again: they are kept themselves, unless they are cut.</summary>
+    public static RecordOrigin OfOwned(string file, long line, ReadOnlyMemory<byte> raw, DateTimeOffset? time = null) => raw.Length > RawLimit
+        ? Of(file, line, raw.Span, time)
+        : new(file, line, raw, raw.Length) { Time = time };
 }
