@@ -21,6 +21,10 @@ public sealed class KafkaSource : IRecordSource
     private static readonly List<IDisposable> Left = [];
 
     private const int SessionTimeoutMs = 10_000;
+
+    // What the client fetches ahead. It sleeps for up to a second when it has that much: twice its own 64 MiB is what is read meanwhile at best.
+    private const int FetchedAheadKbytes = 128 << 10;
+
     private const int LeavingTurns = 10;
 
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
@@ -141,6 +145,7 @@ public sealed class KafkaSource : IRecordSource
             {
                 if (reading.IsChanged && entry is not SourceEntry.Changed)
                     break;
+                reading.Took(entry);
                 yield return entry;
             }
     }
@@ -220,6 +225,7 @@ public sealed class KafkaSource : IRecordSource
             var config = new ConsumerConfig(_client.Client($"massdpo-{_options.Group}"));
             // The client's 45 s would be how long the records of a process that was killed wait for another.
             config.SessionTimeoutMs ??= SessionTimeoutMs;
+            config.QueuedMaxMessagesKbytes ??= FetchedAheadKbytes;
             config.GroupId = _options.Group;
             config.EnableAutoCommit = false;
             config.EnableAutoOffsetStore = false;
@@ -431,10 +437,11 @@ public sealed class KafkaSource : IRecordSource
         }
     }
 
-    // Fetches while there is somebody to read and room: a paused partition drops what is fetched ahead, so room is waited for a little first.
+    // Fetches while there is somebody to read and room. A paused partition drops what is fetched ahead: who reads slowly is waited for a little before each record, until
+    // there is no room at all.
     private void Flow(IConsumer<byte[]?, byte[]?> consumer, Reading? reading)
     {
-        var flows = reading is { IsOpen: true } && (_flows ? reading.HasRoom || WaitForRoom(reading) : !reading.AwaitsRoom());
+        var flows = reading is { IsOpen: true } && (_flows ? !reading.IsAhead || WaitForRoom(reading) : !reading.AwaitsRoom());
         if (flows == _flows || _assigned.Count == 0)
             return;
         if (flows)
@@ -444,6 +451,7 @@ public sealed class KafkaSource : IRecordSource
         _flows = flows;
     }
 
+    // Whether there is any, even if little.
     private bool WaitForRoom(Reading reading)
     {
         lock (_gate)

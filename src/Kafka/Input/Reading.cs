@@ -15,15 +15,17 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
     // What an entry takes beside its bytes, about.
     private const int EntryBytes = 256;
 
+    // Records that who reads fast needs at hand.
+    private const int Ahead = 1024;
+
     // Handed over together at most.
     private const int Batch = 64;
 
-    private readonly Channel<(List<SourceEntry> Entries, long Bytes)> _batches =
-        Channel.CreateUnbounded<(List<SourceEntry>, long)>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    private readonly Channel<List<SourceEntry>> _batches = Channel.CreateUnbounded<List<SourceEntry>>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
     // Written and not handed over yet; the writer's alone.
     private List<SourceEntry> _written = [];
     private long _writtenBytes;
-    // Handed over and not taken yet.
+    // Handed over and not read yet.
     private long _records;
     private long _bytes;
     private volatile bool _waitsForRoom;
@@ -57,13 +59,20 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
     /// <summary>Whether more may be written; the writer's.</summary>
     public bool HasRoom => Interlocked.Read(ref _records) + _written.Count < options.QueueRecords && Interlocked.Read(ref _bytes) + _writtenBytes < options.QueueBytes;
 
-    private bool IsHalfEmpty => Interlocked.Read(ref _records) * 2 <= options.QueueRecords && Interlocked.Read(ref _bytes) * 2 <= options.QueueBytes;
+    /// <summary>Whether as much is written as who reads fast needs. What lies in the queue longer outlives a collection of garbage, which costs more than to read it.</summary>
+    public bool IsAhead => Interlocked.Read(ref _records) + _written.Count >= AheadRecords || Interlocked.Read(ref _bytes) + _writtenBytes >= AheadBytes;
+
+    private long AheadRecords => Math.Min(Ahead, options.QueueRecords);
+
+    private long AheadBytes => options.QueueBytes / 8;
+
+    private bool IsHalfEmpty => Interlocked.Read(ref _records) * 2 <= AheadRecords && Interlocked.Read(ref _bytes) * 2 <= AheadBytes;
 
     /// <summary>Writes an entry, which is handed over with others: see <see cref="HandOver"/>.</summary>
     public void Write(SourceEntry entry)
     {
         _written.Add(entry);
-        _writtenBytes += EntryBytes + (entry is SourceEntry.Bytes bytes ? bytes.Json.Length : 0);
+        _writtenBytes += Size(entry);
         if (_written.Count >= Batch)
             HandOver();
     }
@@ -75,7 +84,7 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
             return;
         Interlocked.Add(ref _records, _written.Count);
         Interlocked.Add(ref _bytes, _writtenBytes);
-        _batches.Writer.TryWrite((_written, _writtenBytes));
+        _batches.Writer.TryWrite(_written);
         (_written, _writtenBytes) = (new List<SourceEntry>(Batch), 0);
     }
 
@@ -94,7 +103,7 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
             return;
         _isChanged = true;
         // Wakes who waits for an entry.
-        _batches.Writer.TryWrite(([], 0));
+        _batches.Writer.TryWrite([]);
     }
 
     public void Fail(Exception failure)
@@ -103,7 +112,7 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
         _batches.Writer.TryComplete(failure);
     }
 
-    /// <summary>Whether there is room again after there was none; where not, the reader says so when there is.</summary>
+    /// <summary>Whether more than half of what is <see cref="IsAhead"/> waits to be taken: the reader then says when it does not any more.</summary>
     public bool AwaitsRoom()
     {
         HandOver();
@@ -111,7 +120,18 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
         return !IsHalfEmpty;
     }
 
-    /// <summary>What is written, many entries at a time.</summary>
+    /// <summary>An entry of a batch is read, and makes room.</summary>
+    public void Took(SourceEntry entry)
+    {
+        Interlocked.Decrement(ref _records);
+        Interlocked.Add(ref _bytes, -Size(entry));
+        if (!_waitsForRoom || !IsHalfEmpty)
+            return;
+        _waitsForRoom = false;
+        readOn();
+    }
+
+    /// <summary>What is written, many entries at a time; who reads them says so of each.</summary>
     public async IAsyncEnumerable<IReadOnlyList<SourceEntry>> BatchesAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         try
@@ -119,16 +139,7 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
             while (await _batches.Reader.WaitToReadAsync(cancellation))
             {
                 while (!_isChanged && _batches.Reader.TryRead(out var batch))
-                {
-                    Interlocked.Add(ref _records, -batch.Entries.Count);
-                    Interlocked.Add(ref _bytes, -batch.Bytes);
-                    if (_waitsForRoom && IsHalfEmpty)
-                    {
-                        _waitsForRoom = false;
-                        readOn();
-                    }
-                    yield return batch.Entries;
-                }
+                    yield return batch;
                 if (!_isChanged)
                     continue;
                 yield return [new SourceEntry.Changed(default)];
@@ -141,6 +152,8 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
             readOn();
         }
     }
+
+    private static long Size(SourceEntry entry) => EntryBytes + (entry is SourceEntry.Bytes bytes ? bytes.Json.Length : 0);
 }
 
 /// <summary>How far a partition is read. Belongs to the consumer's thread; lag alone is asked for from others.</summary>
