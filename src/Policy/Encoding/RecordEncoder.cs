@@ -75,7 +75,7 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config)
             return null;
         }
         // Room for BOS and, in loaders that feed the response too, the response.
-        var room = config.MaxPositions - 2;
+        var room = Math.Max(0, config.MaxPositions - 2);
         var items = record.Prompt.Items;
         var prompt = new int[Math.Min(items.Count, room) + 1];
         prompt[0] = bos;
