@@ -112,7 +112,7 @@ internal static class IngestRate
     {
         var start = Stopwatch.GetTimestamp();
         for (var read = 0L; read < records; read++)
-            validator.Validate(new SourceEntry.Bytes(new Position("records/0", 0, read), "records/0", read, values[read % values.Length], null));
+            validator.Validate(new SourceEntry.Bytes(new Position("records/0", 0, read), "records/0", read, values[read % values.Length], null) { IsOwned = true });
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 

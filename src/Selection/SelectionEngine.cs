@@ -1,3 +1,4 @@
+using System.Text;
 using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
 using MassDpo.Selection.Kernels;
@@ -187,7 +188,7 @@ public sealed class SelectionEngine(PoolScorer scorer, SharedTensors found, Refe
             EffectiveRank = effectiveRank,
             Rank = measures?.Rank,
             Lag = batch - policy.Version,
-            Meta = options.IncludeMeta ? pool.Record.Meta?.GetRawText() : null,
+            Meta = options.IncludeMeta ? pool.Record.MetaUtf8 is { } utf8 ? Encoding.UTF8.GetString(utf8.Span) : null : null,
             Epoch = policy.Epoch,
             Selector = selector,
             Timing = timing with { SelectMicroseconds = clock.GetElapsedTime(beforeSelect, afterSelect).TotalMicroseconds },

@@ -6,9 +6,18 @@ using MassDpo.Shared.Contracts;
 namespace MassDpo.Ingest.Records;
 
 /// <summary>The fields of one record as they are read, before it is known which form they make.</summary>
-internal sealed class RecordFields
+/// <param name="known">texts that need not be made anew, by their UTF-8; null where it has none of that</param>
+internal sealed class RecordFields(Func<ReadOnlySpan<byte>, string?>? known)
 {
-    private readonly HashSet<string> _seen = new(StringComparer.Ordinal);
+    // What a rule speaks of, the usual first: no text is made of these.
+    private static readonly string[] Names =
+        ["prompt", "chosen", "rejected", "id", "meta", "candidates", "chosen_index", "ranked", "rewards", "reference_logps"];
+
+    private static readonly byte[][] NamesUtf8 = [.. Names.Select(System.Text.Encoding.UTF8.GetBytes)];
+
+    // A bit for each of the names, and the others.
+    private int _seen;
+    private HashSet<string>? _seenOthers;
     private SortedDictionary<int, string>? _numbered;
     private string? _id;
     private Prompt? _prompt;
@@ -19,7 +28,7 @@ internal sealed class RecordFields
     private int? _chosenIndex;
     private List<double>? _rewards;
     private List<double>? _referenceLogps;
-    private JsonElement? _meta;
+    private ReadOnlyMemory<byte>? _meta;
     private List<string>? _unknown;
     private string? _chat;
     private List<ChatMessage>? _messages;
@@ -34,10 +43,13 @@ internal sealed class RecordFields
     public void Read(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8)
     {
         Current = null;
-        var name = reader.GetString()!;
+        var place = IndexOfName(reader);
+        var name = place >= 0 ? Names[place] : reader.GetString()!;
         Current = Excerpt.Of(name);
-        if (!_seen.Add(name))
+        if (place >= 0 ? (_seen & 1 << place) != 0 : !(_seenOthers ??= new(StringComparer.Ordinal)).Add(name))
             throw Bad($"'{Current}' is given twice: keep one of them");
+        if (place >= 0)
+            _seen |= 1 << place;
         var rawName = reader.ValueSpan;
         reader.Read();
         switch (name)
@@ -62,10 +74,10 @@ internal sealed class RecordFields
                 (_chat, _messages) = (name, MessageReader.Read(ref reader, name));
                 break;
             case "chosen":
-                _chosen = ReadResponse(ref reader, name);
+                _chosen = ReadResponse(ref reader, name, known);
                 break;
             case "rejected":
-                _rejected = reader.TokenType == JsonTokenType.StartArray ? OneOrMore(ReadResponses(ref reader, name)) : [ReadResponse(ref reader, name)];
+                _rejected = reader.TokenType == JsonTokenType.StartArray ? OneOrMore(ReadResponses(ref reader, name)) : [ReadResponse(ref reader, name, known)];
                 break;
             case "candidates":
                 _candidates = ReadResponses(ref reader, name);
@@ -85,13 +97,15 @@ internal sealed class RecordFields
                 _referenceLogps = ReadNumbers(ref reader, name);
                 break;
             case "meta":
-                _meta = JsonElement.ParseValue(ref reader);
+                var from = (int)reader.TokenStartIndex;
+                reader.Skip();
+                _meta = utf8[from..(int)reader.BytesConsumed].ToArray();
                 break;
             default:
                 if (name.StartsWith("rejected", StringComparison.Ordinal)
                     && int.TryParse(name.AsSpan("rejected".Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
                 {
-                    if (!(_numbered ??= []).TryAdd(number, ReadResponse(ref reader, name)))
+                    if (!(_numbered ??= []).TryAdd(number, ReadResponse(ref reader, name, known)))
                         throw Bad($"'{Current}' is 'rejected{number}' again: keep one of them");
                     break;
                 }
@@ -141,7 +155,7 @@ internal sealed class RecordFields
             Rewards = _rewards,
             ReferenceLogps = _referenceLogps,
             Ranked = _ranked is not null,
-            Meta = _meta,
+            MetaUtf8 = _meta,
             UnknownFields = _unknown is null ? null : "{" + string.Join(",", _unknown) + "}",
         };
     }
@@ -168,8 +182,8 @@ internal sealed class RecordFields
 
     private List<string> Responses()
     {
-        bool[] given = [_chosen is not null || _rejected is not null, _candidates is not null || _chosenIndex is not null, _ranked is not null];
-        var forms = given.Count(form => form);
+        ReadOnlySpan<bool> given = [_chosen is not null || _rejected is not null, _candidates is not null || _chosenIndex is not null, _ranked is not null];
+        var forms = given.Count(true);
         if (forms > 1)
             throw Bad("give one of: 'chosen' with 'rejected', 'candidates' with 'chosen_index', 'ranked'");
         if (_ranked is not null)
@@ -186,16 +200,26 @@ internal sealed class RecordFields
                 throw Bad($"'chosen_index' {_chosenIndex} is outside the {_candidates.Count} candidates: it counts from 0");
             var chosen = _candidates[_chosenIndex.Value];
             _candidates.RemoveAt(_chosenIndex.Value);
-            return [chosen, .. _candidates];
+            _candidates.Insert(0, chosen);
+            return _candidates;
         }
         if (_chosen is null || _rejected is null)
             throw Bad(forms == 0
                 ? "no responses: give 'chosen' with 'rejected', 'candidates' with 'chosen_index', or 'ranked'"
                 : _chosen is null ? "'rejected' is given without 'chosen': give both" : "'chosen' is given without 'rejected': give both");
-        return [_chosen, .. _rejected];
+        _rejected.Insert(0, _chosen);
+        return _rejected;
     }
 
-    private static Prompt? ReadPrompt(ref Utf8JsonReader reader)
+    private static int IndexOfName(in Utf8JsonReader reader)
+    {
+        for (var i = 0; i < NamesUtf8.Length; i++)
+            if (reader.ValueTextEquals(NamesUtf8[i]))
+                return i;
+        return -1;
+    }
+
+    private Prompt? ReadPrompt(ref Utf8JsonReader reader)
     {
         switch (reader.TokenType)
         {
@@ -210,7 +234,7 @@ internal sealed class RecordFields
                 if (reader.TokenType != JsonTokenType.PropertyName || !reader.ValueTextEquals("history"u8))
                     throw Bad("'prompt' as an object is {\"history\": [\"item\", …]}");
                 reader.Read();
-                var items = ReadList(ref reader, "prompt.history", ReadItem);
+                var items = ReadList(ref reader, "prompt.history", ReadItem, known);
                 reader.Read();
                 return reader.TokenType == JsonTokenType.EndObject
                     ? Prompt.OfHistory(items)
@@ -220,29 +244,31 @@ internal sealed class RecordFields
         }
     }
 
-    private List<string> ReadResponses(ref Utf8JsonReader reader, string name) => ReadList(ref reader, name, ReadResponse);
+    private List<string> ReadResponses(ref Utf8JsonReader reader, string name) => ReadList(ref reader, name, ReadResponse, known);
 
-    private delegate string ReadOne(ref Utf8JsonReader reader, string name);
+    private delegate string ReadOne(ref Utf8JsonReader reader, string name, Func<ReadOnlySpan<byte>, string?>? known);
 
-    private static List<string> ReadList(ref Utf8JsonReader reader, string name, ReadOne readOne)
+    private static List<string> ReadList(ref Utf8JsonReader reader, string name, ReadOne readOne, Func<ReadOnlySpan<byte>, string?>? known)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
             throw Wrong(name, "a list", reader);
         var list = new List<string>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-            list.Add(readOne(ref reader, name));
+            list.Add(readOne(ref reader, name, known));
         return list;
     }
 
-    private static string ReadItem(ref Utf8JsonReader reader, string name) =>
-        reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Wrong(name, "a text", reader);
+    private static string ReadItem(ref Utf8JsonReader reader, string name, Func<ReadOnlySpan<byte>, string?>? known) =>
+        reader.TokenType != JsonTokenType.String ? throw Wrong(name, "a text", reader)
+        : known is not null && !reader.ValueIsEscaped && known(reader.ValueSpan) is { } text ? text
+        : reader.GetString()!;
 
-    private string ReadResponse(ref Utf8JsonReader reader, string name)
+    private string ReadResponse(ref Utf8JsonReader reader, string name, Func<ReadOnlySpan<byte>, string?>? known)
     {
         var isOne = reader.TokenType == JsonTokenType.StartObject;
         return isOne || reader.TokenType == JsonTokenType.StartArray
             ? StandIn(new Response(null, MessageReader.Read(ref reader, name)) { IsOneMessage = isOne })
-            : ReadItem(ref reader, name);
+            : ReadItem(ref reader, name, known);
     }
 
     private static List<double>? ReadNumbers(ref Utf8JsonReader reader, string name)

@@ -17,12 +17,14 @@ public static class RecordParser
     private const int MaxDepth = 64;
 
     /// <summary>Reads one record.</summary>
+    /// <param name="utf8">JSON</param>
+    /// <param name="known">gives texts of items and responses that need not be made anew, by their UTF-8; null of others</param>
     /// <exception cref="RecordFormatException">the bytes are no record</exception>
-    public static PreferenceRecord Parse(ReadOnlySpan<byte> utf8)
+    public static PreferenceRecord Parse(ReadOnlySpan<byte> utf8, Func<ReadOnlySpan<byte>, string?>? known = null)
     {
         if (!Utf8.IsValid(utf8))
             throw new RecordFormatException(DeadLetterCodes.Encoding, $"not UTF-8 at byte {FirstInvalidByte(utf8)}: save the data as UTF-8");
-        var fields = new RecordFields();
+        var fields = new RecordFields(known);
         try
         {
             var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = MaxDepth });

@@ -7,6 +7,8 @@ namespace MassDpo.Ingest.Records;
 /// <summary>Turns what a source gives into a candidate pool, or into a dead letter with the reason.</summary>
 public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates, int maxRecordBytes)
 {
+    private readonly Func<ReadOnlySpan<byte>, string?>? _known = encoder.KnownTexts;
+
     /// <summary>Exactly one of the two results is not null.</summary>
     public (CandidatePool? Pool, DeadLetter? Dead) Validate(SourceEntry entry) => entry switch
     {
@@ -17,7 +19,7 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
 
     private (CandidatePool?, DeadLetter?) Validate(SourceEntry.Bytes entry)
     {
-        var origin = RecordOrigin.Of(entry.File, entry.Line, entry.Json.Span) with { Time = entry.Time };
+        var origin = entry.IsOwned ? RecordOrigin.OfOwned(entry.File, entry.Line, entry.Json, entry.Time) : RecordOrigin.Of(entry.File, entry.Line, entry.Json.Span, entry.Time);
         if (entry.Oversize is { } length)
         {
             var reason = $"the record has {length} bytes, one may have {maxRecordBytes}: raise ingest.max-record-bytes";
@@ -27,7 +29,7 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
             return (null, new DeadLetter(entry.Position, flaw.Code, flaw.Reason, origin));
         try
         {
-            return Validate(RecordParser.Parse(entry.Json.Span), entry.Position, origin, entry.Trace);
+            return Validate(RecordParser.Parse(entry.Json.Span, _known), entry.Position, origin, entry.Trace);
         }
         catch (RecordFormatException e)
         {

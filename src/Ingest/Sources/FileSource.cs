@@ -65,6 +65,7 @@ public sealed class FileSource : IRecordSource
         var from = settled.Watermark(Name);
         // Files are read as they are asked for: nothing here waits.
         await ValueTask.CompletedTask;
+        var isShuffled = _options.Order.All || _options.Order.Buffer > 0;
         // All passes are as long as each other.
         var before = _options.MaxRecords > 0 && from.Pass > 0 ? from.Pass * InOrder().LongCount() : 0;
         for (var pass = from.Pass; pass < _options.Passes; pass++)
@@ -78,7 +79,7 @@ public sealed class FileSource : IRecordSource
                 var position = new Position(Name, pass, index++);
                 if (pass == from.Pass && position.Index < from.Index)
                     continue;
-                yield return new SourceEntry.Bytes(position, file, line.Number, line.Bytes, line.Length > line.Bytes.Length ? line.Length : null, line.Hash);
+                yield return new SourceEntry.Bytes(position, file, line.Number, line.Bytes, line.Length > line.Bytes.Length ? line.Length : null, line.Hash) { IsOwned = isShuffled };
             }
             before += index;
             yield return new SourceEntry.PassEnd(new Position(Name, pass, index));

@@ -21,6 +21,10 @@ public sealed class KafkaSource : IRecordSource
     private static readonly List<IDisposable> Left = [];
 
     private const int SessionTimeoutMs = 10_000;
+
+    // What the client fetches ahead. It sleeps for up to a second when it has that much: twice its own 64 MiB is what is read meanwhile at best.
+    private const int FetchedAheadKbytes = 128 << 10;
+
     private const int LeavingTurns = 10;
 
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(50);
@@ -44,7 +48,7 @@ public sealed class KafkaSource : IRecordSource
     // Where partitions begin of which nothing was settled: decided once.
     private readonly Dictionary<int, long> _starts = [];
     private IConsumer<byte[]?, byte[]?>? _consumer;
-    private Reading? _next;
+    private volatile Reading? _next;
     private volatile Reading? _reading;
     private Exception? _failure;
     private IReadOnlyList<TopicPartitionOffset>? _toCommit;
@@ -136,8 +140,14 @@ public sealed class KafkaSource : IRecordSource
             _next = reading;
             Monitor.PulseAll(_gate);
         }
-        await foreach (var entry in reading.EntriesAsync(cancellation))
-            yield return entry;
+        await foreach (var entries in reading.BatchesAsync(cancellation))
+            foreach (var entry in entries)
+            {
+                if (reading.IsChanged && entry is not SourceEntry.Changed)
+                    break;
+                reading.Took(entry);
+                yield return entry;
+            }
     }
 
     /// <summary>Commits the watermarks of the partitions assigned, some time; what goes wrong is told to <see cref="KafkaSourceOptions.Warn"/> alone.</summary>
@@ -215,6 +225,7 @@ public sealed class KafkaSource : IRecordSource
             var config = new ConsumerConfig(_client.Client($"massdpo-{_options.Group}"));
             // The client's 45 s would be how long the records of a process that was killed wait for another.
             config.SessionTimeoutMs ??= SessionTimeoutMs;
+            config.QueuedMaxMessagesKbytes ??= FetchedAheadKbytes;
             config.GroupId = _options.Group;
             config.EnableAutoCommit = false;
             config.EnableAutoOffsetStore = false;
@@ -272,11 +283,9 @@ public sealed class KafkaSource : IRecordSource
     {
         if (_refused is { } refused)
             throw refused;
-        lock (_gate)
-        {
-            if (_next is { } next)
-                (_reading, _next) = (next, null);
-        }
+        if (_next is not null)
+            lock (_gate)
+                (_reading, _next) = (_next, null);
         var reading = _reading;
         if (reading is { HasBegun: false, IsLeft: false } && _assigned.Count > 0)
             Begin(consumer, reading);
@@ -284,7 +293,12 @@ public sealed class KafkaSource : IRecordSource
         ConsumeResult<byte[]?, byte[]?>? result;
         try
         {
-            result = consumer.Consume(Tick);
+            result = consumer.Consume(TimeSpan.Zero);
+            if (result is null)
+            {
+                reading?.HandOver();
+                result = consumer.Consume(Tick);
+            }
         }
         catch (ConsumeException e) when (e.Error.Code is ErrorCode.Local_AutoOffsetReset or ErrorCode.OffsetOutOfRange)
         {
@@ -405,6 +419,7 @@ public sealed class KafkaSource : IRecordSource
     {
         if (reading is not { IsOpen: true } || !reading.Partitions.TryGetValue(partition, out var at))
             return;
+        reading.HandOver();
         try
         {
             var held = consumer.QueryWatermarkOffsets(Of(partition), RequestTimeout);
@@ -422,10 +437,11 @@ public sealed class KafkaSource : IRecordSource
         }
     }
 
-    // Fetches while there is somebody to read and room: a paused partition drops what is fetched ahead, so room is waited for a little first.
+    // Fetches while there is somebody to read and room. A paused partition drops what is fetched ahead: who reads slowly is waited for a little before each record, until
+    // there is no room at all.
     private void Flow(IConsumer<byte[]?, byte[]?> consumer, Reading? reading)
     {
-        var flows = reading is { IsOpen: true } && (_flows ? reading.HasRoom || WaitForRoom(reading) : !reading.AwaitsRoom());
+        var flows = reading is { IsOpen: true } && (_flows ? !reading.IsAhead || WaitForRoom(reading) : !reading.AwaitsRoom());
         if (flows == _flows || _assigned.Count == 0)
             return;
         if (flows)
@@ -435,6 +451,7 @@ public sealed class KafkaSource : IRecordSource
         _flows = flows;
     }
 
+    // Whether there is any, even if little.
     private bool WaitForRoom(Reading reading)
     {
         lock (_gate)
@@ -469,10 +486,8 @@ public sealed class KafkaSource : IRecordSource
             return;
         if (partition.TellRecord(offset) is { } skipped)
             reading.Write(skipped);
-        reading.Write(_decoders.Entry(partition.Source, offset, value, headers, _options.MaxRecordBytes) with
-        {
-            Time = result.Message.Timestamp is { Type: not TimestampType.NotAvailable } time ? new DateTimeOffset(time.UtcDateTime, TimeSpan.Zero) : null,
-        });
+        DateTimeOffset? time = result.Message.Timestamp is { Type: not TimestampType.NotAvailable } produced ? new DateTimeOffset(produced.UtcDateTime, TimeSpan.Zero) : null;
+        reading.Write(_decoders.Entry(partition.Source, offset, value, headers, time, _options.MaxRecordBytes));
     }
 
     private IEnumerable<TopicPartitionOffset> Gain(List<TopicPartition> partitions)

@@ -7,14 +7,25 @@ namespace MassDpo.Kafka.Input;
 
 /// <summary>
 /// One reading of a <see cref="KafkaSource"/>, from an epoch's beginning on: a bounded queue from the consumer's thread, which alone writes, to who enumerates.
-/// A change overtakes what is in it, which the next epoch reads again.
+/// Entries are handed over many at a time, since waking who waits costs more than to read one: the writer says when no more is at hand. A change overtakes what
+/// is in the queue, which the next epoch reads again.
 /// </summary>
 internal sealed class Reading(SettledPositions settled, long began, KafkaSourceOptions options, Action readOn)
 {
     // What an entry takes beside its bytes, about.
     private const int EntryBytes = 256;
 
-    private readonly Channel<SourceEntry> _entries = Channel.CreateUnbounded<SourceEntry>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    // Records that who reads fast needs at hand.
+    private const int Ahead = 1024;
+
+    // Handed over together at most.
+    private const int Batch = 64;
+
+    private readonly Channel<List<SourceEntry>> _batches = Channel.CreateUnbounded<List<SourceEntry>>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    // Written and not handed over yet; the writer's alone.
+    private List<SourceEntry> _written = [];
+    private long _writtenBytes;
+    // Handed over and not read yet.
     private long _records;
     private long _bytes;
     private volatile bool _waitsForRoom;
@@ -42,15 +53,39 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
     /// <summary>Whether all its partitions are read to their ends.</summary>
     public bool HasEnded { get; private set; }
 
-    public bool HasRoom => Interlocked.Read(ref _records) < options.QueueRecords && Interlocked.Read(ref _bytes) < options.QueueBytes;
+    /// <summary>Whether what is in the queue is to be taken no more: a change has overtaken it.</summary>
+    public bool IsChanged => _isChanged;
 
-    private bool IsHalfEmpty => Interlocked.Read(ref _records) * 2 <= options.QueueRecords && Interlocked.Read(ref _bytes) * 2 <= options.QueueBytes;
+    /// <summary>Whether more may be written; the writer's.</summary>
+    public bool HasRoom => Interlocked.Read(ref _records) + _written.Count < options.QueueRecords && Interlocked.Read(ref _bytes) + _writtenBytes < options.QueueBytes;
 
+    /// <summary>Whether as much is written as who reads fast needs. What lies in the queue longer outlives a collection of garbage, which costs more than to read it.</summary>
+    public bool IsAhead => Interlocked.Read(ref _records) + _written.Count >= AheadRecords || Interlocked.Read(ref _bytes) + _writtenBytes >= AheadBytes;
+
+    private long AheadRecords => Math.Min(Ahead, options.QueueRecords);
+
+    private long AheadBytes => options.QueueBytes / 8;
+
+    private bool IsHalfEmpty => Interlocked.Read(ref _records) * 2 <= AheadRecords && Interlocked.Read(ref _bytes) * 2 <= AheadBytes;
+
+    /// <summary>Writes an entry, which is handed over with others: see <see cref="HandOver"/>.</summary>
     public void Write(SourceEntry entry)
     {
-        Interlocked.Increment(ref _records);
-        Interlocked.Add(ref _bytes, Size(entry));
-        _entries.Writer.TryWrite(entry);
+        _written.Add(entry);
+        _writtenBytes += Size(entry);
+        if (_written.Count >= Batch)
+            HandOver();
+    }
+
+    /// <summary>Hands over what is written: to be called before anything is waited for.</summary>
+    public void HandOver()
+    {
+        if (_written.Count == 0)
+            return;
+        Interlocked.Add(ref _records, _written.Count);
+        Interlocked.Add(ref _bytes, _writtenBytes);
+        _batches.Writer.TryWrite(_written);
+        (_written, _writtenBytes) = (new List<SourceEntry>(Batch), 0);
     }
 
     /// <summary>Says that all is read.</summary>
@@ -58,6 +93,7 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
     {
         HasEnded = true;
         Write(new SourceEntry.Ended(default));
+        HandOver();
     }
 
     /// <summary>Says that a new epoch is needed; what was not taken yet is dropped.</summary>
@@ -67,38 +103,46 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
             return;
         _isChanged = true;
         // Wakes who waits for an entry.
-        _entries.Writer.TryWrite(new SourceEntry.Changed(default));
+        _batches.Writer.TryWrite([]);
     }
 
-    public void Fail(Exception failure) => _entries.Writer.TryComplete(failure);
+    public void Fail(Exception failure)
+    {
+        HandOver();
+        _batches.Writer.TryComplete(failure);
+    }
 
-    /// <summary>Whether there is room again after there was none; where not, the reader says so when there is.</summary>
+    /// <summary>Whether more than half of what is <see cref="IsAhead"/> waits to be taken: the reader then says when it does not any more.</summary>
     public bool AwaitsRoom()
     {
+        HandOver();
         _waitsForRoom = true;
         return !IsHalfEmpty;
     }
 
-    public async IAsyncEnumerable<SourceEntry> EntriesAsync([EnumeratorCancellation] CancellationToken cancellation)
+    /// <summary>An entry of a batch is read, and makes room.</summary>
+    public void Took(SourceEntry entry)
+    {
+        Interlocked.Decrement(ref _records);
+        Interlocked.Add(ref _bytes, -Size(entry));
+        if (!_waitsForRoom || !IsHalfEmpty)
+            return;
+        _waitsForRoom = false;
+        readOn();
+    }
+
+    /// <summary>What is written, many entries at a time; who reads them says so of each.</summary>
+    public async IAsyncEnumerable<IReadOnlyList<SourceEntry>> BatchesAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         try
         {
-            while (await _entries.Reader.WaitToReadAsync(cancellation))
+            while (await _batches.Reader.WaitToReadAsync(cancellation))
             {
-                while (!_isChanged && _entries.Reader.TryRead(out var entry))
-                {
-                    Interlocked.Decrement(ref _records);
-                    Interlocked.Add(ref _bytes, -Size(entry));
-                    if (_waitsForRoom && IsHalfEmpty)
-                    {
-                        _waitsForRoom = false;
-                        readOn();
-                    }
-                    yield return entry;
-                }
+                while (!_isChanged && _batches.Reader.TryRead(out var batch))
+                    yield return batch;
                 if (!_isChanged)
                     continue;
-                yield return new SourceEntry.Changed(default);
+                yield return [new SourceEntry.Changed(default)];
                 await Task.Delay(Timeout.Infinite, cancellation);
             }
         }

@@ -42,10 +42,10 @@ internal sealed class RecordDecoders
                 _byType[type] = decoder;
     }
 
-    /// <summary>The entry of a message.</summary>
-    public SourceEntry.Bytes Entry(string source, long offset, byte[] value, RecordHeaders headers, int maxRecordBytes)
+    /// <summary>The entry of a message, whose value becomes the entry's.</summary>
+    public SourceEntry.Bytes Entry(string source, long offset, byte[] value, RecordHeaders headers, DateTimeOffset? time, int maxRecordBytes)
     {
-        var entry = new SourceEntry.Bytes(new Position(source, 0, offset), source, offset, value, null) { Trace = headers.Trace };
+        var entry = new SourceEntry.Bytes(new Position(source, 0, offset), source, offset, value, null) { Trace = headers.Trace, Time = time, IsOwned = true };
         if (value.Length > maxRecordBytes)
             return entry with { Json = value.AsMemory(0, Math.Min(maxRecordBytes, RecordOrigin.RawLimit)).ToArray(), Oversize = value.Length, OversizeHash = ContentHash.Of(value) };
         if (headers.Type is { } kind && IsOther(kind))

@@ -29,7 +29,7 @@ public sealed class TopicArchive(KafkaOptions client, string topic, int maxRecor
         {
             var headers = RecordHeaders.Of(message.Headers);
             if (message.Value is { } value && !headers.IsEnd)
-                yield return _decoders.Entry($"{topic}/{message.Partition}", message.Offset, value, headers, maxRecordBytes) with { Time = message.Time };
+                yield return _decoders.Entry($"{topic}/{message.Partition}", message.Offset, value, headers, message.Time, maxRecordBytes);
         }
     }
 

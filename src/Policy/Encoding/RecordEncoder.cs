@@ -36,10 +36,19 @@ public sealed record Rejection(string Code, string Reason);
 /// <param name="truncation">of texts and chats; null: none</param>
 public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config, ChatFormat? chat = null, Truncation? truncation = null)
 {
+    // Duplicates among this many are found without a set.
+    private const int Few = 64;
+
+    // Responses of one token, by token: made once.
+    private readonly int[]?[] _single = new int[tokenizer.IsOfItems ? tokenizer.VocabularySize : 0][];
+
+    private readonly Truncation _truncation = truncation ?? Truncation.None;
+
     /// <summary>How chats become text.</summary>
     public ChatFormat Chat { get; } = chat ?? ChatFormat.Without("chats are not read here: give prompt and responses as texts");
 
-    private readonly Truncation _truncation = truncation ?? Truncation.None;
+    /// <inheritdoc cref="Tokenizer.KnownTexts"/>
+    public Func<ReadOnlySpan<byte>, string?>? KnownTexts => tokenizer.KnownTexts;
 
     /// <summary>Encodes a record, or says why it cannot be used. Thread-safe.</summary>
     public EncodedRecord? Encode(PreferenceRecord record, Duplicates duplicates, out Rejection? why)
@@ -60,7 +69,7 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config, Chat
             PromptForm.Chat => EncodeChat(record, out why),
             _ => tokenizer.IsOfItems ? EncodeHistory(record, out why) : EncodeTitles(record, out why),
         };
-        return encoded is null ? null : encoded with { DroppedDuplicates = dropped };
+        return encoded is null || dropped == 0 ? encoded : encoded with { DroppedDuplicates = dropped };
     }
 
     private EncodedRecord? EncodeHistory(PreferenceRecord record, out Rejection? why)
@@ -79,24 +88,28 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config, Chat
             return null;
         }
         // Room for BOS and, in loaders that feed the response too, the response.
-        var room = config.MaxPositions - 2;
+        var room = Math.Max(0, config.MaxPositions - 2);
         var items = record.Prompt.Items;
-        var prompt = new List<int>(Math.Min(items.Count, room) + 1) { bos };
-        var unknown = 0;
+        var prompt = new int[Math.Min(items.Count, room) + 1];
+        prompt[0] = bos;
+        var (length, unknown) = (1, 0);
         for (var i = Math.Max(0, items.Count - room); i < items.Count; i++)
         {
             if (tokenizer.IdOf(items[i]) is { } id)
-                prompt.Add(id);
+                prompt[length++] = id;
             else
                 unknown++;
         }
-        var responses = new List<int[]>(record.Candidates.Count) { new[] { chosen } };
+        Array.Resize(ref prompt, length);
+        var responses = new int[record.Candidates.Count][];
+        responses[0] = Single(chosen);
+        length = 1;
         List<int>? kept = null;
         for (var i = 1; i < record.Candidates.Count; i++)
         {
             if (tokenizer.IdOf(record.Candidates[i]) is { } id)
             {
-                responses.Add([id]);
+                responses[length++] = Single(id);
                 kept?.Add(i);
             }
             else
@@ -105,15 +118,18 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config, Chat
                 unknown++;
             }
         }
-        if (responses.Count < 2)
+        if (length < 2)
         {
             why = new Rejection(DeadLetterCodes.EmptyPool,
                 "none of the rejected items is in the policy's vocabulary: add them with sft --items, or drop the record");
             return null;
         }
+        Array.Resize(ref responses, length);
         why = null;
-        return new EncodedRecord(kept is null ? record : Keep(record, kept), new EncodedPool([.. prompt], [.. responses]), 0, unknown);
+        return new EncodedRecord(kept is null ? record : Keep(record, kept), new EncodedPool(prompt, responses), 0, unknown);
     }
+
+    private int[] Single(int id) => _single[id] ??= [id];
 
     // An item is tokenised by itself, so that it is the same tokens wherever it stands, and no token reaches over its end.
     private EncodedRecord? EncodeTitles(PreferenceRecord record, out Rejection? why)
@@ -237,17 +253,35 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config, Chat
 
     private static PreferenceRecord DropDuplicates(PreferenceRecord record, out int dropped)
     {
-        var seen = new HashSet<string>(record.Candidates.Count, StringComparer.Ordinal);
         List<int>? kept = null;
-        for (var i = 0; i < record.Candidates.Count; i++)
+        var candidates = record.Candidates;
+        var seen = candidates.Count > Few ? new HashSet<string>(candidates.Count, StringComparer.Ordinal) : null;
+        Span<int> hashes = stackalloc int[Few];
+        for (var i = 0; i < candidates.Count; i++)
         {
-            if (seen.Add(record.Candidates[i]))
+            if (seen?.Add(candidates[i]) ?? IsNew(candidates, i, hashes))
                 kept?.Add(i);
             else
                 kept ??= [.. Enumerable.Range(0, i)];
         }
-        dropped = kept is null ? 0 : record.Candidates.Count - kept.Count;
+        dropped = kept is null ? 0 : candidates.Count - kept.Count;
         return kept is null ? record : Keep(record, kept);
+    }
+
+    // Whether none of the candidates before equals it.
+    private static bool IsNew(IReadOnlyList<string> candidates, int index, Span<int> hashes)
+    {
+        var text = candidates[index];
+        var before = hashes[..index];
+        var hash = hashes[index] = text.GetHashCode();
+        for (var at = before.IndexOf(hash); at >= 0;)
+        {
+            if (candidates[at] == text)
+                return false;
+            var next = before[(at + 1)..].IndexOf(hash);
+            at = next < 0 ? next : at + 1 + next;
+        }
+        return true;
     }
 
     private static PreferenceRecord Keep(PreferenceRecord record, List<int> kept) => record with

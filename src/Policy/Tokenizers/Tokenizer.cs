@@ -25,6 +25,9 @@ public abstract class Tokenizer
     /// <summary>The id of a whole item as one token; null where the vocabulary lacks it. Never an unknown token.</summary>
     public abstract int? IdOf(string item);
 
+    /// <summary>Gives the vocabulary's own texts of items by their UTF-8, so that they need not be made anew: null for what is not in it. Null where tokens are no items.</summary>
+    public virtual Func<ReadOnlySpan<byte>, string?>? KnownTexts => null;
+
     /// <summary>The text of a token; null for an id that has none.</summary>
     public abstract string? TextOf(int id);
 

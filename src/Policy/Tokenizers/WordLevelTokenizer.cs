@@ -11,6 +11,8 @@ namespace MassDpo.Policy.Tokenizers;
 public sealed class WordLevelTokenizer : Tokenizer
 {
     private readonly Dictionary<string, int> _ids;
+    private readonly Utf8Index? _items;
+    private readonly bool[] _isSpecial;
     private readonly string?[] _texts;
     private readonly int? _unknown;
     private readonly bool _splitsAtWhitespace;
@@ -24,6 +26,8 @@ public sealed class WordLevelTokenizer : Tokenizer
         _texts = new string?[ids.Count == 0 ? 0 : ids.Values.Max() + 1];
         foreach (var (text, id) in ids)
             _texts[id] = text;
+        _isSpecial = [.. _texts.Select(text => text is not null && _special.Contains(text))];
+        _items = splitsAtWhitespace ? null : new Utf8Index(ids.Keys);
     }
 
     public override int VocabularySize => _texts.Length;
@@ -34,7 +38,9 @@ public sealed class WordLevelTokenizer : Tokenizer
 
     public override string? UnknownToken => _unknown is { } id ? _texts[id] : null;
 
-    public override int? IdOf(string item) => _ids.TryGetValue(item, out var id) && !_special.Contains(item) ? id : null;
+    public override int? IdOf(string item) => _ids.TryGetValue(item, out var id) && !_isSpecial[id] ? id : null;
+
+    public override Func<ReadOnlySpan<byte>, string?>? KnownTexts => _items is { } items ? items.Find : null;
 
     public override string? TextOf(int id) => id >= 0 && id < _texts.Length ? _texts[id] : null;
 

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace MassDpo.Shared.Contracts;
@@ -48,8 +49,15 @@ public sealed record PreferenceRecord
     /// <summary>Whether the rejected ones are in order of preference, best first.</summary>
     public bool Ranked { get; init; }
 
-    /// <summary>The record's <c>meta</c>, as it came.</summary>
-    public JsonElement? Meta { get; init; }
+    /// <summary>The record's <c>meta</c>. Read anew each time that it is asked for, which few do.</summary>
+    public JsonElement? Meta
+    {
+        get => MetaUtf8 is { } utf8 ? JsonElement.Parse(utf8.Span) : null;
+        init => MetaUtf8 = value is { } meta ? Encoding.UTF8.GetBytes(meta.GetRawText()) : null;
+    }
+
+    /// <summary>The same as it came, as JSON in UTF-8.</summary>
+    public ReadOnlyMemory<byte>? MetaUtf8 { get; init; }
 
     /// <summary>Fields that no rule speaks of, as they came: <c>{"name": value}</c> as JSON text. Null: none.</summary>
     public string? UnknownFields { get; init; }
@@ -78,7 +86,13 @@ public sealed record RecordOrigin(string File, long Line, ReadOnlyMemory<byte> R
         init => _hashOfCut = value;
     }
 
-    public static RecordOrigin Of(string file, long line, ReadOnlySpan<byte> raw) => raw.Length > RawLimit
-        ? new(file, line, raw[..RawLimit].ToArray(), raw.Length) { RawHash = ContentHash.Of(raw) }
-        : new(file, line, raw.ToArray(), raw.Length);
+    /// <summary>The origin of bytes that are another's: a copy is kept.</summary>
+    public static RecordOrigin Of(string file, long line, ReadOnlySpan<byte> raw, DateTimeOffset? time = null) => raw.Length > RawLimit
+        ? new(file, line, raw[..RawLimit].ToArray(), raw.Length) { RawHash = ContentHash.Of(raw), Time = time }
+        : new(file, line, raw.ToArray(), raw.Length) { Time = time };
+
+    /// <summary>The origin of bytes that nobody writes to again: they are kept themselves, unless they are cut.</summary>
+    public static RecordOrigin OfOwned(string file, long line, ReadOnlyMemory<byte> raw, DateTimeOffset? time = null) => raw.Length > RawLimit
+        ? Of(file, line, raw.Span, time)
+        : new(file, line, raw, raw.Length) { Time = time };
 }

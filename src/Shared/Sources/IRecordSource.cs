@@ -76,6 +76,9 @@ public abstract record SourceEntry(Position Position)
         /// <summary>The trace that it belongs to (W3C <c>traceparent</c>), where the source knows.</summary>
         public string? Trace { get; init; }
 
+        /// <summary>Whether nobody writes to the bytes again, also when the next entry is asked for: they may be kept.</summary>
+        public bool IsOwned { get; init; }
+
         /// <summary>Why it is no record, where the source knows that already; the bytes are then what came.</summary>
         public RecordFlaw? Flaw { get; init; }
     }

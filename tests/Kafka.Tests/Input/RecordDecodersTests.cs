@@ -11,7 +11,7 @@ namespace MassDpo.Kafka.Tests.Input;
 public sealed class RecordDecodersTests
 {
     private static SourceEntry.Bytes Entry(byte[] value, string? contentType, string? type = null) =>
-        new RecordDecoders().Entry("records/3", 17, value, new RecordHeaders(contentType, type, null, false), 1000);
+        new RecordDecoders().Entry("records/3", 17, value, new RecordHeaders(contentType, type, null, false), null, 1000);
 
     private static string Json(byte[] value) => Encoding.UTF8.GetString(Entry(value, "application/protobuf").Json.Span);
 

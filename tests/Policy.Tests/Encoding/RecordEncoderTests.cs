@@ -275,6 +275,20 @@ public sealed class RecordEncoderTests
         }
     }
 
+    [Theory]
+    [InlineData(63)]
+    [InlineData(64)]
+    [InlineData(65)]
+    [InlineData(200)]
+    public void Duplicates_are_found_among_any_number_of_candidates(int candidates)
+    {
+        string[] all = [.. Enumerable.Range(0, candidates).Select(i => $"{(i < candidates - 2 ? i : i - candidates / 2)}")];
+        var encoder = new RecordEncoder(WordLevelTokenizer.Create(all.Distinct(), splitsAtWhitespace: false), MadePolicy.Config());
+        var encoded = Encoded(encoder, History("0", all));
+        Assert.Equal(2, encoded.DroppedDuplicates);
+        Assert.Equal(all[..^2], encoded.Record.Candidates);
+    }
+
     [Fact]
     public void A_pool_of_nothing_but_the_chosen_response_is_refused_unless_duplicates_are_kept()
     {

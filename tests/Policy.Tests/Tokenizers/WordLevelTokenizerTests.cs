@@ -109,4 +109,17 @@ public sealed class WordLevelTokenizerTests
         using var folder = new TempFolder();
         Assert.Throws<PolicyFormatException>(() => TokenizerFile.Load(folder.Write("tokenizer.json", json.ToJsonString())));
     }
+
+    [Fact]
+    public void A_vocabulary_of_items_gives_its_own_texts_by_their_utf8_and_null_for_others()
+    {
+        string[] items = ["", "a", "b", "ab", "\0", "12345678", "123456789", "zwölf 🎻", new string('x', 1000), .. Enumerable.Range(0, 500).Select(i => $"item {i}")];
+        var known = WordLevelTokenizer.Create(items, splitsAtWhitespace: false).KnownTexts!;
+        foreach (var item in items)
+            Assert.Same(item, known(System.Text.Encoding.UTF8.GetBytes(item)));
+        foreach (var other in new[] { "c", "aa", "1234567", "12345678\0", "item 500", new string('x', 999) })
+            Assert.Null(known(System.Text.Encoding.UTF8.GetBytes(other)));
+        Assert.Null(known([0xFF]));
+        Assert.Null(WordLevelTokenizer.Create(items[1..], splitsAtWhitespace: true).KnownTexts);
+    }
 }
