@@ -7,7 +7,8 @@ namespace MassDpo.Ingest.Records;
 
 /// <summary>The fields of one record as they are read, before it is known which form they make.</summary>
 /// <param name="known">texts that need not be made anew, by their UTF-8; null where it has none of that</param>
-internal sealed class RecordFields(Func<ReadOnlySpan<byte>, string?>? known)
+/// <param name="owned">the record's bytes where parts of them may be kept; null: they are copied</param>
+internal sealed class RecordFields(Func<ReadOnlySpan<byte>, string?>? known, ReadOnlyMemory<byte>? owned)
 {
     // What a rule speaks of, the usual first: no text is made of these.
     private static readonly string[] Names =
@@ -99,7 +100,8 @@ internal sealed class RecordFields(Func<ReadOnlySpan<byte>, string?>? known)
             case "meta":
                 var from = (int)reader.TokenStartIndex;
                 reader.Skip();
-                _meta = utf8[from..(int)reader.BytesConsumed].ToArray();
+                var to = (int)reader.BytesConsumed;
+                _meta = owned is { } bytes ? bytes[from..to] : utf8[from..to].ToArray();
                 break;
             default:
                 if (name.StartsWith("rejected", StringComparison.Ordinal)
@@ -252,7 +254,8 @@ internal sealed class RecordFields(Func<ReadOnlySpan<byte>, string?>? known)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
             throw Wrong(name, "a list", reader);
-        var list = new List<string>();
+        // Room for a usual pool, and for its chosen one before it.
+        var list = new List<string>(24);
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
             list.Add(readOne(ref reader, name, known));
         return list;

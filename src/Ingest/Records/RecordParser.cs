@@ -20,11 +20,17 @@ public static class RecordParser
     /// <param name="utf8">JSON</param>
     /// <param name="known">gives texts of items and responses that need not be made anew, by their UTF-8; null of others</param>
     /// <exception cref="RecordFormatException">the bytes are no record</exception>
-    public static PreferenceRecord Parse(ReadOnlySpan<byte> utf8, Func<ReadOnlySpan<byte>, string?>? known = null)
+    public static PreferenceRecord Parse(ReadOnlySpan<byte> utf8, Func<ReadOnlySpan<byte>, string?>? known = null) => Parse(utf8, null, known);
+
+    /// <summary>The same of bytes that nobody writes to again, parts of which the record may keep.</summary>
+    /// <exception cref="RecordFormatException">the bytes are no record</exception>
+    public static PreferenceRecord ParseOwned(ReadOnlyMemory<byte> utf8, Func<ReadOnlySpan<byte>, string?>? known = null) => Parse(utf8.Span, utf8, known);
+
+    private static PreferenceRecord Parse(ReadOnlySpan<byte> utf8, ReadOnlyMemory<byte>? owned, Func<ReadOnlySpan<byte>, string?>? known)
     {
         if (!Utf8.IsValid(utf8))
             throw new RecordFormatException(DeadLetterCodes.Encoding, $"not UTF-8 at byte {FirstInvalidByte(utf8)}: save the data as UTF-8");
-        var fields = new RecordFields(known);
+        var fields = new RecordFields(known, owned);
         try
         {
             var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = MaxDepth });

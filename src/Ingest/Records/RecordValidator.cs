@@ -29,7 +29,8 @@ public sealed class RecordValidator(RecordEncoder encoder, Duplicates duplicates
             return (null, new DeadLetter(entry.Position, flaw.Code, flaw.Reason, origin));
         try
         {
-            return Validate(RecordParser.Parse(entry.Json.Span, _known), entry.Position, origin, entry.Trace);
+            var record = entry.IsOwned ? RecordParser.ParseOwned(entry.Json, _known) : RecordParser.Parse(entry.Json.Span, _known);
+            return Validate(record, entry.Position, origin, entry.Trace);
         }
         catch (RecordFormatException e)
         {

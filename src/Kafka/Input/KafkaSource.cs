@@ -145,7 +145,6 @@ public sealed class KafkaSource : IRecordSource
             {
                 if (reading.IsChanged && entry is not SourceEntry.Changed)
                     break;
-                reading.Took(entry);
                 yield return entry;
             }
     }
@@ -226,6 +225,8 @@ public sealed class KafkaSource : IRecordSource
             // The client's 45 s would be how long the records of a process that was killed wait for another.
             config.SessionTimeoutMs ??= SessionTimeoutMs;
             config.QueuedMaxMessagesKbytes ??= FetchedAheadKbytes;
+            // The topic is known: its name need not be made anew for each message.
+            config.ConsumeResultFields = "headers,timestamp";
             config.GroupId = _options.Group;
             config.EnableAutoCommit = false;
             config.EnableAutoOffsetStore = false;

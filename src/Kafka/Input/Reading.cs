@@ -21,7 +21,7 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
     // Handed over together at most.
     private const int Batch = 64;
 
-    private readonly Channel<List<SourceEntry>> _batches = Channel.CreateUnbounded<List<SourceEntry>>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    private readonly Channel<(List<SourceEntry> Entries, long Bytes)> _batches = Channel.CreateUnbounded<(List<SourceEntry>, long)>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
     // Written and not handed over yet; the writer's alone.
     private List<SourceEntry> _written = [];
     private long _writtenBytes;
@@ -84,7 +84,7 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
             return;
         Interlocked.Add(ref _records, _written.Count);
         Interlocked.Add(ref _bytes, _writtenBytes);
-        _batches.Writer.TryWrite(_written);
+        _batches.Writer.TryWrite((_written, _writtenBytes));
         (_written, _writtenBytes) = (new List<SourceEntry>(Batch), 0);
     }
 
@@ -103,7 +103,7 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
             return;
         _isChanged = true;
         // Wakes who waits for an entry.
-        _batches.Writer.TryWrite([]);
+        _batches.Writer.TryWrite(([], 0));
     }
 
     public void Fail(Exception failure)
@@ -117,21 +117,12 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
     {
         HandOver();
         _waitsForRoom = true;
+        // Before what is in the queue is looked at: who takes it looks the other way round.
+        Interlocked.MemoryBarrier();
         return !IsHalfEmpty;
     }
 
-    /// <summary>An entry of a batch is read, and makes room.</summary>
-    public void Took(SourceEntry entry)
-    {
-        Interlocked.Decrement(ref _records);
-        Interlocked.Add(ref _bytes, -Size(entry));
-        if (!_waitsForRoom || !IsHalfEmpty)
-            return;
-        _waitsForRoom = false;
-        readOn();
-    }
-
-    /// <summary>What is written, many entries at a time; who reads them says so of each.</summary>
+    /// <summary>What is written, many entries at a time. They make room when they are taken.</summary>
     public async IAsyncEnumerable<IReadOnlyList<SourceEntry>> BatchesAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         try
@@ -139,7 +130,10 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
             while (await _batches.Reader.WaitToReadAsync(cancellation))
             {
                 while (!_isChanged && _batches.Reader.TryRead(out var batch))
-                    yield return batch;
+                {
+                    Took(batch.Entries.Count, batch.Bytes);
+                    yield return batch.Entries;
+                }
                 if (!_isChanged)
                     continue;
                 yield return [new SourceEntry.Changed(default)];
@@ -151,6 +145,16 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
             _isLeft = true;
             readOn();
         }
+    }
+
+    private void Took(int records, long bytes)
+    {
+        Interlocked.Add(ref _records, -records);
+        Interlocked.Add(ref _bytes, -bytes);
+        if (!_waitsForRoom || !IsHalfEmpty)
+            return;
+        _waitsForRoom = false;
+        readOn();
     }
 
     private static long Size(SourceEntry entry) => EntryBytes + (entry is SourceEntry.Bytes bytes ? bytes.Json.Length : 0);

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -10,7 +11,8 @@ namespace MassDpo.Policy.Tokenizers;
 /// </summary>
 public sealed class WordLevelTokenizer : Tokenizer
 {
-    private readonly Dictionary<string, int> _ids;
+    // Every item of every record is looked up.
+    private readonly FrozenDictionary<string, int> _ids;
     private readonly Utf8Index? _items;
     private readonly bool[] _isSpecial;
     private readonly string?[] _texts;
@@ -21,7 +23,7 @@ public sealed class WordLevelTokenizer : Tokenizer
     private WordLevelTokenizer(Dictionary<string, int> ids, int? unknown, bool splitsAtWhitespace, IEnumerable<string> special,
         IReadOnlyList<int> prefix)
     {
-        (_ids, _unknown, _splitsAtWhitespace, Prefix) = (ids, unknown, splitsAtWhitespace, prefix);
+        (_ids, _unknown, _splitsAtWhitespace, Prefix) = (ids.ToFrozenDictionary(StringComparer.Ordinal), unknown, splitsAtWhitespace, prefix);
         _special = new HashSet<string>(special, StringComparer.Ordinal);
         _texts = new string?[ids.Count == 0 ? 0 : ids.Values.Max() + 1];
         foreach (var (text, id) in ids)

@@ -1,0 +1,24 @@
+using MassDpo.Models.Bench;
+using static TorchSharp.torch;
+
+// Figures of language models on this machine, as tables for results.md. One thread inside an operation; what is measured in memory runs in a process of its own.
+set_num_threads(1);
+switch (args)
+{
+    case ["load"]:
+        return LoadMemory.Run() ? 0 : 1;
+    case ["load", "child", var directory]:
+        LoadMemory.Child(directory);
+        return 0;
+    case ["packed"]:
+        return PackedTime.Run() ? 0 : 1;
+    case ["memory"]:
+        PeakMemory.Run();
+        return 0;
+    case ["memory", "child", var vocabulary, var what, var checkpointing]:
+        PeakMemory.Child(int.Parse(vocabulary), what, bool.Parse(checkpointing));
+        return 0;
+    default:
+        Console.Error.WriteLine("usage: load | packed | memory");
+        return 2;
+}
