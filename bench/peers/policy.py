@@ -110,11 +110,11 @@ PROJECTIONS = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self
 
 class Llama:
     """
-    RMSNorm, rotary embeddings, attention, SwiGLU; the parameters under Hugging Face's names. With a rank, adapters (LoRA) beside all seven matrices of each
-    layer, under the names of their matrices: A as PEFT draws it, B zero.
+    RMSNorm, rotary embeddings, attention, SwiGLU; the parameters under Hugging Face's names. With a PEFT directory, adapters (LoRA) beside all seven matrices of each
+    layer, under the names of their matrices.
     """
 
-    def __init__(self, directory, rank=0, alpha=16.0):
+    def __init__(self, directory, adapter=None):
         config = json.loads((Path(directory) / "config.json").read_text())
         self.heads, self.layers, self.epsilon = config["num_attention_heads"], config["num_hidden_layers"], config["rms_norm_eps"]
         assert config["num_key_value_heads"] == self.heads and config["tie_word_embeddings"]
@@ -123,12 +123,16 @@ class Llama:
         frequencies = config["rope_theta"] ** (-torch.arange(0, size, 2, dtype=torch.float32) / size)
         angles = torch.arange(config["max_position_embeddings"], dtype=torch.float32)[:, None] * frequencies
         self.cos, self.sin = angles.cos(), angles.sin()
-        self.adapters, self.scale = {}, alpha / max(rank, 1)
-        for layer in range(self.layers if rank else 0):
-            for part in PROJECTIONS:
-                name = f"model.layers.{layer}.{part}.weight"
-                outputs, inputs = self.parameters[name].shape
-                self.adapters[name] = (torch.empty(rank, inputs).uniform_(-inputs ** -0.5, inputs ** -0.5), torch.zeros(outputs, rank))
+        self.adapters, self.scale = {}, 0.0
+        if adapter:
+            peft = json.loads((Path(adapter) / "adapter_config.json").read_text())
+            assert not peft["rank_pattern"] and not peft["alpha_pattern"] and not peft["use_rslora"] and len(peft["target_modules"]) == len(PROJECTIONS)
+            self.scale = peft["lora_alpha"] / peft["r"]
+            tensors = load_tensors(Path(adapter) / "adapter_model.safetensors")
+            for layer in range(self.layers):
+                for part in PROJECTIONS:
+                    module = f"model.layers.{layer}.{part}"
+                    self.adapters[module + ".weight"] = tuple(tensors[f"base_model.model.{module}.lora_{which}.weight"] for which in "AB")
 
     def linear(self, x, name):
         y = functional.linear(x, self.parameters[name])

@@ -27,7 +27,7 @@ def arguments():
     parser.add_argument("--learning-rate", type=float, required=True)
     parser.add_argument("--learning-rate-warm-up", type=int, default=0)
     parser.add_argument("--adam-beta2", type=float, default=0.999)
-    parser.add_argument("--lora", type=int, default=0, help="rank of adapters, which are then all that is trained; 0: none")
+    parser.add_argument("--adapter", help="PEFT directory of adapters, which are then all that is trained; the reference is the policy with them as they are")
     parser.add_argument("--picks", help="selections.jsonl of a run whose picks are trained on, to compare losses")
     parser.add_argument("--losses", action="store_true", help="print every update's loss")
     parser.add_argument("--logps", action="store_true", help="print the log-probabilities of the first batch's whole pools and end")
@@ -85,10 +85,10 @@ class Trainer:
 
     def __init__(self, options, lay_out, caches, by_mass):
         self.options, self.lay_out, self.by_mass = options, lay_out, by_mass
-        self.model, self.reference = policy.Llama(options.policy, options.lora), policy.Llama(options.policy)
+        self.model, self.reference = policy.Llama(options.policy, options.adapter), policy.Llama(options.policy, options.adapter)
         self.cache = {} if caches else None
         self.random = np.random.default_rng(1)
-        parameters = [matrix for pair in self.model.adapters.values() for matrix in pair] if options.lora else list(self.model.parameters.values())
+        parameters = [matrix for pair in self.model.adapters.values() for matrix in pair] if options.adapter else list(self.model.parameters.values())
         for parameter in parameters:
             parameter.requires_grad_()
         self.adam = torch.optim.Adam(parameters, lr=options.learning_rate, betas=(0.9, options.adam_beta2), eps=1e-8)
