@@ -3,6 +3,7 @@ using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Lora;
 using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
+using MassDpo.Policy.Tokenizers;
 using MassDpo.Shared.Links;
 
 namespace MassDpo.App.Running;
@@ -12,9 +13,10 @@ public sealed class LoadedPolicy : IDisposable
 {
     private readonly string _configHash;
 
-    private LoadedPolicy(PolicyOrigin origin, PolicyConfig config, RecordEncoder encoder, PolicyWeights weights, ComputeLimits? limits)
+    private LoadedPolicy(PolicyOrigin origin, PolicyConfig config, Tokenizer tokenizer, PolicyWeights weights, ComputeLimits? limits)
     {
-        (Origin, Config, Encoder, Weights) = (origin, config, encoder, weights);
+        (Origin, Config, Tokenizer, Weights) = (origin, config, tokenizer, weights);
+        Encoder = new RecordEncoder(tokenizer, config);
         Model = new LlamaModel(config);
         Scorer = new PoolScorer(Model, limits);
         Found = new SharedTensors(weights);
@@ -26,6 +28,8 @@ public sealed class LoadedPolicy : IDisposable
     public PolicyOrigin Origin { get; }
 
     public PolicyConfig Config { get; }
+
+    public Tokenizer Tokenizer { get; }
 
     public RecordEncoder Encoder { get; }
 
@@ -59,12 +63,12 @@ public sealed class LoadedPolicy : IDisposable
         if (lora?.Fresh is not null && origin.Adapter is not null)
             throw new PolicyFormatException($"{origin.Adapter} is an adapter, which a run goes on training as it is: leave lora.rank at 0, or merge it into its base first");
         var config = PolicyDirectory.LoadConfig(origin.Base);
-        var encoder = new RecordEncoder(PolicyDirectory.LoadTokenizer(origin.Base, config), config);
+        var tokenizer = PolicyDirectory.LoadTokenizer(origin.Base, config);
         var weights = origin.LoadWeights(config);
         if (lora?.Fresh is not { } fresh)
-            return new LoadedPolicy(origin, config, encoder, weights, limits);
+            return new LoadedPolicy(origin, config, tokenizer, weights, limits);
         using (weights)
-            return new LoadedPolicy(origin, config, encoder, weights.WithFreshAdapter(fresh, lora.Seed), limits);
+            return new LoadedPolicy(origin, config, tokenizer, weights.WithFreshAdapter(fresh, lora.Seed), limits);
     }
 
     /// <summary>The weights that a run on this policy wrote; what they stand on stays shared.</summary>
