@@ -4,7 +4,20 @@ namespace MassDpo.Policy.Generation;
 /// <param name="MostTokens">after each prompt, at least 1</param>
 /// <param name="EndTokens">each of them ends a text; see <see cref="Generation.EndTokens"/></param>
 /// <param name="Sampling">null: the likeliest token each time (greedy)</param>
-public sealed record GenerationOptions(int MostTokens, IReadOnlyCollection<int> EndTokens, SamplingOptions? Sampling = null);
+public sealed record GenerationOptions(int MostTokens, IReadOnlyCollection<int> EndTokens, SamplingOptions? Sampling = null)
+{
+    /// <exception cref="ArgumentOutOfRangeException">a number is outside its range</exception>
+    internal void Check()
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(MostTokens);
+        if (Sampling is not null)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(Sampling.Temperature);
+            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(Sampling.TopP);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(Sampling.TopP, 1);
+        }
+    }
+}
 
 /// <summary>How a token is drawn.</summary>
 /// <param name="Seed">of everything that is drawn</param>

@@ -30,6 +30,9 @@ public sealed class TokenGenerator(LlamaModel model, ComputeLimits? limits = nul
     public IReadOnlyList<int[]> Generate(PolicyWeights weights, IReadOnlyList<int[]> prompts, GenerationOptions options, IReadOnlyList<long>? streams = null,
         CancellationToken cancellation = default)
     {
+        options.Check();
+        if (streams is not null && streams.Count != prompts.Count)
+            throw new ArgumentException($"{streams.Count} streams for {prompts.Count} prompts", nameof(streams));
         for (var i = 0; i < prompts.Count; i++)
             Check(prompts[i], $"prompt {i + 1} of {prompts.Count}");
         var texts = prompts.Select((prompt, i) => new Text(prompt, streams?[i] ?? i, Math.Min(options.MostTokens, Config.MaxPositions - prompt.Length))).ToArray();

@@ -109,6 +109,15 @@ public sealed class TokenGeneratorTests : IDisposable
     }
 
     [Fact]
+    public void Options_outside_their_range_are_refused()
+    {
+        foreach (var options in new[] { Greedy with { MostTokens = 0 }, Greedy with { Sampling = new SamplingOptions(1, Temperature: 0) }, Greedy with { Sampling = new SamplingOptions(1, TopP: 0) },
+            Greedy with { Sampling = new SamplingOptions(1, TopP: 1.01) } })
+            Assert.Throws<ArgumentOutOfRangeException>(() => Generator.Generate(_weights, _prompts, options));
+        Assert.Throws<ArgumentException>(() => Generator.Generate(_weights, _prompts, Greedy, [1]));
+    }
+
+    [Fact]
     public void It_can_be_stopped_between_tokens()
     {
         using var stop = new CancellationTokenSource();
