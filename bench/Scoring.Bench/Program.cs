@@ -5,9 +5,16 @@ using MassDpo.Policy.Scoring;
 using MassDpo.Scoring.Bench;
 using static TorchSharp.torch;
 
+// generation STORIES260K.BIN   tokens/s of generation with keys and values kept, and without
+// Without arguments:
 // Time per record of scoring by native/fused and by tensor operations, on one thread. Both take turns, so that whatever else the machine does meets both
 // alike; the median counts, and the best tells what a quiet machine would give.
 set_num_threads(1);
+if (args is ["generation", var checkpoint])
+{
+    GenerationSpeed.Compare(checkpoint);
+    return;
+}
 Products.Compare();
 foreach (var workload in Workload.All)
 {

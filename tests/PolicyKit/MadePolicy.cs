@@ -27,6 +27,15 @@ public static class MadePolicy
         EosTokenId = WordLevelTokenizer.EosId,
     };
 
+    /// <summary>The same of a family; a window (0: none) of Qwen's begins in the second of two layers.</summary>
+    public static PolicyConfig ConfigOf(PolicyFamily family, int heads, int keyValueHeads, bool tied, int window) =>
+        Config(heads: heads, keyValueHeads: keyValueHeads, tied: tied) with
+        {
+            Family = family,
+            Window = window == 0 ? null : window,
+            FirstWindowedLayer = window > 0 && family != PolicyFamily.Mistral ? 1 : 0,
+        };
+
     /// <summary>Weights far enough from 0 that log-probabilities differ well; biases, and norms of queries and keys, are such too where the family has them.</summary>
     public static PolicyWeights Weights(PolicyConfig config, long seed = 1)
     {

@@ -4,6 +4,7 @@ using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Lora;
 using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
+using MassDpo.Policy.Tokenizers;
 using MassDpo.Shared.Links;
 
 namespace MassDpo.App.Running;
@@ -28,6 +29,8 @@ public sealed class LoadedPolicy : IDisposable
     public PolicyOrigin Origin { get; }
 
     public PolicyConfig Config { get; }
+
+    public Tokenizer Tokenizer => Encoder.Tokenizer;
 
     public RecordEncoder Encoder { get; }
 

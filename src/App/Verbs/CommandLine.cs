@@ -14,7 +14,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Continuous preference learning: a stream of preferences in, a better policy and the record of every choice out.")
         {
-            DemoVerb.Create(), SftVerb.Create(), RunVerb.Create(seams ?? RunSeams.None), EvalVerb.Create(), CompareVerb.Create(), ScoreVerb.Create(),
+            DemoVerb.Create(), SftVerb.Create(), RunVerb.Create(seams ?? RunSeams.None), EvalVerb.Create(), CompareVerb.Create(), ScoreVerb.Create(), GenerateVerb.Create(),
             ReplayVerb.Create(), CheckpointsVerb.Create(), ValidateVerb.Create(),
             BrokerVerb.Create(), ProduceVerb.Create(), TailVerb.Create(), RedriveVerb.Create(),
         };

@@ -3,6 +3,7 @@ using System.Globalization;
 using MassDpo.App.Evaluation;
 using MassDpo.App.Comparison;
 using MassDpo.App.Demo;
+using MassDpo.App.Generation;
 using MassDpo.App.Running;
 using MassDpo.App.Sft;
 using MassDpo.App.Terminal;
@@ -66,6 +67,7 @@ internal static class ValidateVerb
         EvaluationOptions.From(settings);
         DemoOptions.From(settings);
         ComparisonOptions.From(settings);
+        GenerationSettings.From(settings);
         WatchOptions.From(settings);
         KafkaRunOptions.From(settings);
     }

@@ -44,6 +44,9 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config, Chat
 
     private readonly Truncation _truncation = truncation ?? Truncation.None;
 
+    /// <summary>What makes tokens of texts.</summary>
+    public Tokenizer Tokenizer => tokenizer;
+
     /// <summary>How chats become text.</summary>
     public ChatFormat Chat { get; } = chat ?? ChatFormat.Without("chats are not read here: give prompt and responses as texts");
 

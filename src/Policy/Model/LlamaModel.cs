@@ -13,10 +13,13 @@ namespace MassDpo.Policy.Model;
 public sealed class LlamaModel(PolicyConfig config) : IDisposable
 {
     private readonly RotaryTable _rotary = new(config);
+    private readonly LlamaLayer _layer = new(config);
 
     public PolicyConfig Config => config;
 
     internal RotaryTable Rotary => _rotary;
+
+    internal LlamaLayer Parts => _layer;
 
     /// <summary>
     /// The last hidden states, after the final norm, at the places that predict response tokens: [U, d]. The last layer computes its queries and its
@@ -31,7 +34,7 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
     {
         using var scope = NewDisposeScope();
         var frame = Frame(batch);
-        var x = Dropped(Embed(weights, batch), dropout);
+        var x = LlamaLayer.Dropped(Embed(weights, batch), dropout);
         for (var layer = 0; layer < config.Layers; layer++)
             x = Layer(weights, batch, frame, layer, x, dropout, adapters);
         return Last(weights, batch, x).MoveToOuterDisposeScope();
@@ -44,29 +47,23 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
     internal Tensor Layer(PolicyWeights weights, PackedBatch batch, ForwardFrame frame, int layer, Tensor x, double dropout, AdapterDropout? adapters)
     {
         using var scope = NewDisposeScope();
-        long N = batch.Rows, L = batch.Length, places = L;
         var w = weights.Layers[layer];
         var (cos, sin) = (frame.Cos, frame.Sin);
         var visible = config.WindowOf(layer) is null ? frame.Visible : frame.InWindow;
-        var normed = Norm(x, w.AttentionNorm);
-        var keys = Rotate(HeadNorm(Heads(w.Key.Of(normed, adapters), N, L, config.KeyValueHeads), w.KeyNorm), cos, sin);
-        var values = Heads(w.Value.Of(normed, adapters), N, L, config.KeyValueHeads);
+        var normed = _layer.Norm(x, w.AttentionNorm);
+        var (keys, values) = _layer.KeysAndValues(w, normed, batch.Rows, cos, sin, adapters);
         if (layer == config.Layers - 1)
         {
-            places = batch.PlacesPerRow;
             x = x.index_select(0, batch.Places_NR);
             normed = normed.index_select(0, batch.Places_NR);
             (cos, sin, visible) = AtPlaces(batch, cos, sin, visible);
         }
-        var queries = Rotate(HeadNorm(Heads(w.Query.Of(normed, adapters), N, places, config.Heads), w.QueryNorm), cos, sin);
-        var attended = Attend(queries, keys, values, visible).transpose(1, 2).reshape(N * places, config.Heads * config.HeadSize);
-        x = x + Dropped(w.AttentionOutput.Of(attended, adapters), dropout);
-        normed = Norm(x, w.MlpNorm);
-        return (x + Dropped(w.Down.Of(silu(w.Gate.Of(normed, adapters)) * w.Up.Of(normed, adapters), adapters), dropout)).MoveToOuterDisposeScope();
+        var queries = _layer.Queries(w, normed, batch.Rows, cos, sin, adapters);
+        return _layer.Output(w, x, _layer.Attend(queries, keys, values, visible), dropout, adapters).MoveToOuterDisposeScope();
     }
 
     /// <summary>The last hidden states, after the final norm, from what the last layer gave: [U, d].</summary>
-    internal Tensor Last(PolicyWeights weights, PackedBatch batch, Tensor x) => Norm(batch.Real_U is null ? x : x.index_select(0, batch.Real_U), weights.FinalNorm);
+    internal Tensor Last(PolicyWeights weights, PackedBatch batch, Tensor x) => _layer.Norm(batch.Real_U is null ? x : x.index_select(0, batch.Real_U), weights.FinalNorm);
 
     /// <summary>What all layers share.</summary>
     internal ForwardFrame Frame(PackedBatch batch)
@@ -102,14 +99,6 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
 
     public void Dispose() => _rotary.Dispose();
 
-    private Tensor Norm(Tensor x, Tensor weight) => x * (x.square().mean([-1], keepdim: true) + config.RmsNormEpsilon).rsqrt() * weight;
-
-    private Tensor HeadNorm(Tensor heads, Tensor? weight) => weight is null ? heads : Norm(heads, weight);
-
-    private static Tensor Dropped(Tensor x, double probability) => probability > 0 ? dropout(x, probability, training: true) : x;
-
-    private static Tensor Heads(Tensor x, long rows, long length, long heads) => x.view(rows, length, heads, -1).transpose(1, 2);
-
     // [N or 1, 1, L, head size / 2] each.
     private (Tensor Cos, Tensor Sin) Rotation(Tensor? positions, long rows, long length)
     {
@@ -130,25 +119,6 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
             var index = perPlace.shape[0] == 1 ? batch.Places_NR.remainder(L) : batch.Places_NR;
             return perPlace.reshape(-1, width).index_select(0, index).view(rows, 1, R, width);
         }
-    }
-
-    private static Tensor Rotate(Tensor x, Tensor cos, Tensor sin)
-    {
-        var half = x.shape[^1] / 2;
-        var (first, second) = (x.narrow(-1, 0, half), x.narrow(-1, half, half));
-        return cat([first * cos - second * sin, second * cos + first * sin], -1);
-    }
-
-    // softmax(q·kᵀ/√size + bias)·v; where several query heads share a key/value head they are its rows.
-    private Tensor Attend(Tensor queries_NHRs, Tensor keys_NGLs, Tensor values_NGLs, Tensor bias)
-    {
-        var scale = 1 / Math.Sqrt(config.HeadSize);
-        if (config.Heads == config.KeyValueHeads)
-            return softmax(matmul(queries_NHRs * scale, keys_NGLs.transpose(-1, -2)) + bias, -1).matmul(values_NGLs);
-        var (rows, places, size) = (queries_NHRs.shape[0], queries_NHRs.shape[2], queries_NHRs.shape[3]);
-        var grouped = (queries_NHRs * scale).view(rows, config.KeyValueHeads, -1, places, size);
-        var scores = matmul(grouped, keys_NGLs.unsqueeze(2).transpose(-1, -2)) + bias.unsqueeze(1);
-        return softmax(scores, -1).matmul(values_NGLs.unsqueeze(2)).view(rows, config.Heads, places, size);
     }
 
     // What a window leaves of what is visible. It counts positions: a response stands right behind its prompt, wherever it is in the pack.

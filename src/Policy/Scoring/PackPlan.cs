@@ -37,9 +37,11 @@ internal static class PackPlan
     }
 
     /// <summary>Packs in groups that each fit a budget, filled up to the longest; indices, in order within a group.</summary>
-    public static IReadOnlyList<int[]> Groups(IReadOnlyList<EncodedPool> packs, int budget)
+    public static IReadOnlyList<int[]> Groups(IReadOnlyList<EncodedPool> packs, int budget) => Groups([.. packs.Select(LengthOf)], budget);
+
+    /// <summary>The same of rows that have so many places each.</summary>
+    public static IReadOnlyList<int[]> Groups(int[] lengths, int budget)
     {
-        var lengths = packs.Select(LengthOf).ToArray();
         var groups = new List<int[]>();
         var group = new List<int>();
         foreach (var pack in Enumerable.Range(0, lengths.Length).OrderByDescending(pack => lengths[pack]))

@@ -34,6 +34,11 @@ public sealed class CommandLineTests
             ["--seeds"] = One, ["--baseline"] = One, ["--points"] = One, ["--jobs"] = One, ["--learning-rate"] = One, ["--batch"] = One, ["--passes"] = One, ["--shuffle"] = One,
         }),
         ["score"] = ([], new() { ["--data"] = "several values, required", ["--policy"] = Required, ["--threads"] = One }),
+        ["generate"] = ([], new()
+        {
+            ["--policy"] = Required, ["--prompt"] = "one value, several times", ["--ids"] = "one value, several times", ["--greedy"] = Flag, ["--json"] = Flag,
+            ["--max-tokens"] = One, ["--temperature"] = One, ["--top-p"] = One, ["--seed"] = One, ["--threads"] = One,
+        }),
         ["replay"] = (["OUTPUT"], new() { ["--output"] = Required }),
         ["checkpoints list"] = (["OUTPUT"], new() { ["--check"] = Flag, ["--json"] = Flag }),
         ["checkpoints promote"] = (["OUTPUT"], new() { ["--checkpoint"] = One, ["--to"] = Required, ["--eval"] = One, ["--gate"] = "one value, several times" }),
@@ -155,6 +160,7 @@ public sealed class CommandLineTests
         foreach (var verb in new string[][] { ["run", "--output", folder["out"]], ["eval"], ["score"] })
             await Called.Refused(1, [.. verb, "--data", data, "--policy", folder["none"]], folder["none"], "massdpo sft");
         await Called.Refused(1, ["validate", data, "--policy", folder["none"]], folder["none"], "massdpo sft");
+        await Called.Refused(1, ["generate", "--prompt", "a", "--policy", folder["none"]], folder["none"], "massdpo sft");
         await Called.Refused(1, ["sft", "--data", folder["none.jsonl"], "--policy", folder["new"]], folder["none.jsonl"], "does not exist");
         await Called.Refused(2, ["validate", folder["none.jsonl"]], folder["none.jsonl"], "does not exist");
         await Called.Refused(2, ["replay", folder["none"], "--output", folder["again"]], folder["none"], "no directory");

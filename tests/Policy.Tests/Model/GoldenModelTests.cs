@@ -31,7 +31,7 @@ public sealed class GoldenModelTests
         using var model = new LlamaModel(config);
         using var golden = JsonDocument.Parse(File.ReadAllText(Path.Combine(directory, "golden.json")));
         var json = golden.RootElement;
-        var logits = Logits(model, weights, Ints(json.GetProperty("ids")));
+        var logits = FullForward.Logits(model, weights, Ints(json.GetProperty("ids")));
         AssertRelative(Doubles(json.GetProperty("logits_last_token")), logits[^1], 1e-4);
         AssertRelative(Doubles(json.GetProperty("logits_sum_per_token")), [.. logits.Select(row => (float)row.Sum(x => (double)x))], 1e-4);
         var pool = new EncodedPool(Ints(json.GetProperty("prompt")), [.. json.GetProperty("candidates").EnumerateArray().Select(Ints)]);
@@ -75,12 +75,12 @@ public sealed class GoldenModelTests
         var tokens = new List<int> { expected[0] };
         while (tokens.Count < expected.Length)
         {
-            var last = Logits(policy.Model, policy.Weights, [.. tokens])[^1];
+            var last = FullForward.Logits(policy.Model, policy.Weights, tokens)[^1];
             tokens.Add(Array.IndexOf(last, last.Max()));
         }
         Assert.Equal(expected, tokens);
         var after = json.GetProperty("next_token_logits_after");
-        AssertRelative(Doubles(after.GetProperty("logits")), Logits(policy.Model, policy.Weights, Ints(after.GetProperty("tokens")))[^1], 1e-4);
+        AssertRelative(Doubles(after.GetProperty("logits")), FullForward.Logits(policy.Model, policy.Weights, Ints(after.GetProperty("tokens")))[^1], 1e-4);
     }
 
     [SharedDataFact("data/models/stories260K")]
@@ -115,16 +115,6 @@ public sealed class GoldenModelTests
         Assert.Equal(policy.Weights.Config, config);
         using var weights = PolicyDirectory.LoadWeights(directory, config);
         Assert.Equal(policy.Weights.ComputeHash(), weights.ComputeHash());
-    }
-
-    private static float[][] Logits(LlamaModel model, PolicyWeights weights, int[] tokens)
-    {
-        // Predicting a token after the last one makes the last a place too; which token does not matter here.
-        using var batch = PackedBatch.OfSequences([([.. tokens, 0], [.. Enumerable.Range(0, tokens.Length)])]);
-        using var scope = TorchSharp.torch.NewDisposeScope();
-        using var _ = TorchSharp.torch.no_grad();
-        var (_, logits) = LlamaModel.TokenLogps(weights, batch, model.Hidden(weights, batch));
-        return [.. logits.data<float>().ToArray().Chunk(weights.Config.VocabularySize)];
     }
 
     private static double[][] Rows(JsonElement json) => [.. json.EnumerateArray().Select(Doubles)];

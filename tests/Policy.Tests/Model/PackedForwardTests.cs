@@ -24,20 +24,11 @@ public sealed class PackedForwardTests
         { PolicyFamily.Qwen3, 4, 2, false, 2, 5 },
     };
 
-    // A window of Qwen's begins in the second of two layers.
-    private static PolicyConfig Config(PolicyFamily family, int heads, int keyValueHeads, bool tied, int window) =>
-        MadePolicy.Config(heads: heads, keyValueHeads: keyValueHeads, tied: tied) with
-        {
-            Family = family,
-            Window = window == 0 ? null : window,
-            FirstWindowedLayer = window > 0 && family != PolicyFamily.Mistral ? 1 : 0,
-        };
-
     [Theory]
     [MemberData(nameof(Shapes))]
     public void A_pool_scores_as_the_readable_reference_does_candidate_by_candidate(PolicyFamily family, int heads, int keyValueHeads, bool tied, int window, int longestResponse)
     {
-        var config = Config(family, heads, keyValueHeads, tied, window);
+        var config = MadePolicy.ConfigOf(family, heads, keyValueHeads, tied, window);
         using var weights = MadePolicy.Weights(config);
         using var model = new LlamaModel(config);
         var reference = new ReferenceLlama(weights);
@@ -55,7 +46,7 @@ public sealed class PackedForwardTests
     [MemberData(nameof(Shapes))]
     public void Packed_equals_apart_in_log_probs_and_gradients(PolicyFamily family, int heads, int keyValueHeads, bool tied, int window, int longestResponse)
     {
-        var config = Config(family, heads, keyValueHeads, tied, window);
+        var config = MadePolicy.ConfigOf(family, heads, keyValueHeads, tied, window);
         using var start = MadePolicy.Weights(config);
         using var model = new LlamaModel(config);
         var pools = Pools(longestResponse, config.VocabularySize);
