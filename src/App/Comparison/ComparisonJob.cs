@@ -35,6 +35,9 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         for (var seed = 1; seed <= request.Comparison.Seeds; seed++)
         {
             using var start = LoadedPolicy.Load(request.PolicyOf(seed));
+            // Before the first run: an arm that cannot run is known by now.
+            foreach (var arm in request.Comparison.Arms)
+                OptionsOf(arm, seed).CheckFeatures(request.Run.Lora is not null || start.Weights.Lora is not null);
             var data = await EvaluationData.LoadAsync(request.Evaluation, start.Encoder, request.EvaluationOptions, stop);
             IReadOnlyList<float[]> reference = [.. Evaluator.Score(start.Scorer, start.Weights, data.Pools, request.EvaluationOptions.Batch)];
             var before = Measures.Of(Evaluator.Measure(start, start.Weights, data, reference, request.EvaluationOptions));
@@ -98,24 +101,29 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         return sample.Count == 0 ? null : ChoiceQualities.Of(start.Policy, trained.Weights, start.Reference, sample, options);
     }
 
-    private RunOptions OptionsOf(Arm arm, int seed) => request.Run with
+    private RunOptions OptionsOf(Arm arm, int seed)
     {
-        Files = request.Run.Files with { Seed = seed },
-        Selection = request.Run.Selection with
+        var features = arm.FeaturesFrom(request.Run.Selection.Features) with { Seed = seed };
+        return request.Run with
         {
-            Method = arm.Method,
-            Seed = seed,
-            Kernel = request.Run.Selection.Kernel with { Negatives = arm.Negatives },
-            Features = arm.Features is { } kind ? request.Run.Selection.Features with { Kind = kind } : request.Run.Selection.Features,
-        },
-        Settings = new Dictionary<string, string>(request.Run.Settings)
-        {
-            ["selection.method"] = arm.Method.Name(),
-            ["selection.features"] = (arm.Features ?? request.Run.Selection.Features.Kind).Name(),
-            ["selection.negatives"] = FormattableString.Invariant($"{arm.Negatives}"),
-            ["runtime.seed"] = FormattableString.Invariant($"{seed}"),
-        },
-    };
+            Files = request.Run.Files with { Seed = seed },
+            Selection = request.Run.Selection with
+            {
+                Method = arm.Method,
+                Seed = seed,
+                Kernel = request.Run.Selection.Kernel with { Negatives = arm.Negatives },
+                Features = features,
+            },
+            Settings = new Dictionary<string, string>(request.Run.Settings)
+            {
+                ["selection.method"] = arm.Method.Name(),
+                ["selection.features"] = features.Kind.Name(),
+                ["selection.sketch"] = FormattableString.Invariant($"{features.Sketch}"),
+                ["selection.negatives"] = FormattableString.Invariant($"{arm.Negatives}"),
+                ["runtime.seed"] = FormattableString.Invariant($"{seed}"),
+            },
+        };
+    }
 
     // Measuring is part of what a run's file holds.
     private string Identity(Learner.Checkpoints.RunIdentity run, string evaluation)
