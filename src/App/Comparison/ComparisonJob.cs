@@ -75,7 +75,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         var wanted = Enumerable.Range(1, request.Comparison.Points - 1).Select(i => (long)Math.Round((double)i * updates / request.Comparison.Points)).Where(version => version > 0).ToHashSet();
         var links = PipelineLinks.Local();
         using var snapshots = new KeptSnapshots(links.Snapshots, wanted);
-        var tally = new Tally(arm.Method);
+        var tally = new Tally(options.Selection);
         var job = new RunJob(new RunRequest(request.PolicyOf(seed), directory, null, request.EvaluationOptions, false, options), NullLogger.Instance);
         var result = await job.RunAsync(_ => Task.FromResult(RunWiring.Embedded(links with { Snapshots = snapshots }, source)), tally.Note, tally.Note, stop);
         stop.ThrowIfCancellationRequested();
@@ -154,7 +154,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
     }
 
     /// <summary>Counts on the learner's thread what a run costs and keeps.</summary>
-    private sealed class Tally(SelectionMethod method)
+    private sealed class Tally(SelectionOptions selection)
     {
         private readonly Dictionary<long, (long Records, long Forwards, double Seconds)> _at = [];
         private long _forwards;
@@ -170,11 +170,14 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         {
             _selections++;
             _picks += e.Picks.Count;
-            _forwards += 3L * (e.Picks.Count + 1) + (method.NeedsScores() ? e.Candidates.Count : 0);
+            _forwards += 3L * (e.Picks.Count + 1) + ForwardsToScore * e.Candidates.Count;
             var seen = new HashSet<string>(StringComparer.Ordinal) { e.Candidates[0].Hash };
             foreach (var pick in e.Picks)
                 _duplicates += seen.Add(e.Candidates[pick.Index].Hash) ? 0 : 1;
         }
+
+        // A way back costs two forwards, and gradients of an adapter one more, as the layers are computed again.
+        private long ForwardsToScore => !selection.Method.NeedsScores() ? 0 : selection.Method.NeedsFeatures() && selection.Features.Kind == FeatureKind.Lora ? 4 : 1;
 
         public void Note(LearnerProgress progress, long? all) => _at[progress.Version] = (progress.Counts.Applied, _forwards, progress.Counts.Seconds);
 
