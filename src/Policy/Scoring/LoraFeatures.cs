@@ -141,7 +141,11 @@ internal static class LoraFeatures
                 .index_add_(0, tensor(Array.ConvertAll(group, candidate => (long)candidate), dtype: ScalarType.Int64).to(device), made_nq, 1);
         }
 
-        public float[] ToArray() => _sketch_Cp.cpu().data<float>().ToArray();
+        public float[] ToArray()
+        {
+            using var scope = NewDisposeScope();
+            return _sketch_Cp.cpu().data<float>().ToArray();
+        }
 
         public void Dispose() => _sketch_Cp.Dispose();
     }

@@ -4,6 +4,7 @@ using MassDpo.Policy.Scoring;
 using MassDpo.PolicyKit;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Numerics;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MassDpo.Policy.Tests.Scoring;
@@ -70,9 +71,10 @@ public sealed class LoraFeaturesTests : IDisposable
     }
 
     [Fact]
-    public void A_pool_gives_the_same_bits_whatever_is_scored_with_it_and_leaves_no_gradients_behind()
+    public void A_pool_gives_the_same_bits_whatever_is_scored_with_it_and_leaves_nothing_behind()
     {
         using var trained = _weights.Copy(trainable: true);
+        var tensors = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         foreach (var sketch in new[] { 0, 30 })
         {
             var form = new FeatureForm(FeatureKind.Lora, false) { Sketch = sketch, Seed = 4 };
@@ -86,6 +88,9 @@ public sealed class LoraFeaturesTests : IDisposable
                     Assert.Equal(alone.Features!, together.FeaturesOf(n));
             }
         }
+        // In groups of rows too.
+        new PoolScorer(_model, new ComputeLimits(25)).Score(_weights, _pools, new FeatureForm(FeatureKind.Lora, false));
+        Assert.Equal(tensors, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
         Assert.All(trained.Tensors.Values, tensor => Assert.Null(tensor.grad));
     }
 
