@@ -155,7 +155,7 @@ public sealed record RunOptions
 
     private static FeatureForm Features(EffectiveSettings settings, long seed)
     {
-        var (kind, sketch) = (settings.Choice("selection.features", FeatureKinds.ByName), settings.Integer("selection.sketch", 0, 1 << 20));
+        var (kind, sketch) = (settings.Choice("selection.features", FeatureKinds.ByName), settings.Integer("selection.sketch", 0, 1 << 16));
         if (sketch > 0 && !kind.AreOfMatrices())
             throw settings.Outside("selection.sketch", $"{sketch} with selection.features = {kind.Name()}",
                 "only gradients of whole matrices are sketched: leave it at 0, or set selection.features = head or lora");

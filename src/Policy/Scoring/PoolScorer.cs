@@ -39,7 +39,7 @@ public sealed class PoolScorer(LlamaModel model, ComputeLimits? limits = null, b
 
     internal ComputeLimits Limits { get; } = limits ?? ComputeLimits.Default;
 
-    /// <summary>d: numbers in a candidate's feature vector.</summary>
+    /// <summary>d: numbers in a candidate's feature vector where that is no sketch.</summary>
     public int FeatureSize => model.Config.HiddenSize;
 
     /// <summary>
