@@ -26,7 +26,8 @@ internal sealed class Agreement
     /// <summary>Means over pools; NaN where nothing was defined.</summary>
     public (double Cosines, double Lengths, double Jaccard) Means => (Mean(_cosines), Mean(_lengths), Mean(_jaccards));
 
-    private static double Jaccard(int[] a, int[] b) => (double)a.Intersect(b).Count() / a.Union(b).Count();
+    /// <summary>Jaccard's index of two choices.</summary>
+    public static double Jaccard(int[] a, int[] b) => (double)a.Intersect(b).Count() / a.Union(b).Count();
 
     private static double Mean(List<double> values) => values.Count == 0 ? double.NaN : values.Average();
 

@@ -4,10 +4,12 @@ using static TorchSharp.torch;
 
 namespace MassDpo.Features.Bench;
 
-/// <summary>The gradient of log π(y|x) with respect to all parameters, by one backward pass a candidate: what features stand for.</summary>
+/// <summary>
+/// The gradient of log π(y|x) with respect to all parameters, by one backward pass a candidate: what features stand for. An adapter is merged into its base first.
+/// </summary>
 internal sealed class TrueGradients(LlamaModel model, PolicyWeights start) : IDisposable
 {
-    private readonly PolicyWeights _weights = start.Copy(trainable: true);
+    private readonly PolicyWeights _weights = Trainable(start);
 
     /// <summary>Inner products of the candidates' gradients in float64: [C × C], row-major.</summary>
     public double[] Gram(EncodedPool pool)
@@ -18,6 +20,14 @@ internal sealed class TrueGradients(LlamaModel model, PolicyWeights start) : IDi
     }
 
     public void Dispose() => _weights.Dispose();
+
+    private static PolicyWeights Trainable(PolicyWeights start)
+    {
+        if (start.Lora is null)
+            return start.Copy(trainable: true);
+        using var merged = start.Merged();
+        return merged.Copy(trainable: true);
+    }
 
     private Tensor Of(int[] prompt, int[] response)
     {

@@ -220,9 +220,9 @@ public sealed class SelectionEngine(PoolScorer scorer, SharedTensors found, Refe
 
     private Pool PoolOf(int negatives)
     {
-        if (options.Features.Kind == FeatureKind.Head)
+        if (options.Features.IsGram)
             return Pool.OfGram(_z.AsSpan(0, negatives), _gram.AsSpan(0, negatives * negatives));
-        var size = scorer.FeatureSize;
+        var size = options.Features.SizeOf(scorer.FeatureSize);
         return new Pool(_z.AsSpan(0, negatives), _differences.AsSpan(0, negatives * size), size);
     }
 

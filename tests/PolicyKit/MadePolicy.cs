@@ -1,4 +1,5 @@
 using MassDpo.Policy;
+using MassDpo.Policy.Lora;
 using MassDpo.Policy.Model;
 using MassDpo.Policy.Tokenizers;
 using MassDpo.Shared.Contracts;
@@ -49,6 +50,22 @@ public static class MadePolicy
                 tensor.copy_(TorchSharp.torch.tensor([.. Enumerable.Range(0, (int)tensor.numel()).Select(_ => (float)(0.5 + random.Unit()))], dtype: ScalarType.Float32));
             }
         return weights;
+    }
+
+    /// <summary>The same with an adapter that adds something: B is no longer 0. The base stays shared.</summary>
+    public static PolicyWeights WithAdapter(PolicyWeights weights, LoraOptions options, long seed = 1)
+    {
+        using var fresh = weights.WithFreshAdapter(options, seed);
+        var adapted = fresh.Copy();
+        var random = new StableRandom(seed, 0xADA9);
+        using var _ = no_grad();
+        foreach (var (name, tensor) in adapted.Tensors)
+        {
+            using var scope = NewDisposeScope();
+            if (name.Contains("lora_B", StringComparison.Ordinal))
+                tensor.copy_(TorchSharp.torch.tensor([.. Enumerable.Range(0, (int)tensor.numel()).Select(_ => (float)(0.2 * random.Normal()))], tensor.shape, dtype: ScalarType.Float32));
+        }
+        return adapted;
     }
 
     /// <summary>Items <c>i0</c>, <c>i1</c>, … that fill the vocabulary of a config.</summary>

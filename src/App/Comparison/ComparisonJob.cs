@@ -35,6 +35,9 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         for (var seed = 1; seed <= request.Comparison.Seeds; seed++)
         {
             using var start = LoadedPolicy.Load(request.PolicyOf(seed), request.Run.Policy);
+            // Before the first run: an arm that cannot run is known by now.
+            foreach (var arm in request.Comparison.Arms)
+                OptionsOf(arm, seed).CheckFeatures(request.Run.Policy.Lora is not null || start.Weights.Lora is not null);
             var data = await EvaluationData.LoadAsync(request.Evaluation, start.Encoder, request.EvaluationOptions, stop);
             IReadOnlyList<float[]> reference = [.. Evaluator.Score(start.Scorer, start.Weights, data.Pools, request.EvaluationOptions.Batch)];
             var before = Measures.Of(Evaluator.Measure(start, start.Weights, data, reference, request.EvaluationOptions));
@@ -72,7 +75,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         var wanted = Enumerable.Range(1, request.Comparison.Points - 1).Select(i => (long)Math.Round((double)i * updates / request.Comparison.Points)).Where(version => version > 0).ToHashSet();
         var links = PipelineLinks.Local();
         using var snapshots = new KeptSnapshots(links.Snapshots, wanted);
-        var tally = new Tally(arm.Method);
+        var tally = new Tally(options.Selection);
         var job = new RunJob(new RunRequest(request.PolicyOf(seed), directory, null, request.EvaluationOptions, false, options), NullLogger.Instance);
         var result = await job.RunAsync(_ => Task.FromResult(RunWiring.Embedded(links with { Snapshots = snapshots }, source)), tally.Note, tally.Note, stop);
         stop.ThrowIfCancellationRequested();
@@ -98,24 +101,29 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         return sample.Count == 0 ? null : ChoiceQualities.Of(start.Policy, trained.Weights, start.Reference, sample, options);
     }
 
-    private RunOptions OptionsOf(Arm arm, int seed) => request.Run with
+    private RunOptions OptionsOf(Arm arm, int seed)
     {
-        Files = request.Run.Files with { Seed = seed },
-        Selection = request.Run.Selection with
+        var features = arm.FeaturesFrom(request.Run.Selection.Features) with { Seed = seed };
+        return request.Run with
         {
-            Method = arm.Method,
-            Seed = seed,
-            Kernel = request.Run.Selection.Kernel with { Negatives = arm.Negatives },
-            Features = arm.Features is { } kind ? request.Run.Selection.Features with { Kind = kind } : request.Run.Selection.Features,
-        },
-        Settings = new Dictionary<string, string>(request.Run.Settings)
-        {
-            ["selection.method"] = arm.Method.Name(),
-            ["selection.features"] = (arm.Features ?? request.Run.Selection.Features.Kind).Name(),
-            ["selection.negatives"] = FormattableString.Invariant($"{arm.Negatives}"),
-            ["runtime.seed"] = FormattableString.Invariant($"{seed}"),
-        },
-    };
+            Files = request.Run.Files with { Seed = seed },
+            Selection = request.Run.Selection with
+            {
+                Method = arm.Method,
+                Seed = seed,
+                Kernel = request.Run.Selection.Kernel with { Negatives = arm.Negatives },
+                Features = features,
+            },
+            Settings = new Dictionary<string, string>(request.Run.Settings)
+            {
+                ["selection.method"] = arm.Method.Name(),
+                ["selection.features"] = features.Kind.Name(),
+                ["selection.sketch"] = FormattableString.Invariant($"{features.Sketch}"),
+                ["selection.negatives"] = FormattableString.Invariant($"{arm.Negatives}"),
+                ["runtime.seed"] = FormattableString.Invariant($"{seed}"),
+            },
+        };
+    }
 
     // Measuring is part of what a run's file holds.
     private string Identity(Learner.Checkpoints.RunIdentity run, string evaluation)
@@ -146,7 +154,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
     }
 
     /// <summary>Counts on the learner's thread what a run costs and keeps.</summary>
-    private sealed class Tally(SelectionMethod method)
+    private sealed class Tally(SelectionOptions selection)
     {
         private readonly Dictionary<long, (long Records, long Forwards, double Seconds)> _at = [];
         private long _forwards;
@@ -162,11 +170,14 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         {
             _selections++;
             _picks += e.Picks.Count;
-            _forwards += 3L * (e.Picks.Count + 1) + (method.NeedsScores() ? e.Candidates.Count : 0);
+            _forwards += 3L * (e.Picks.Count + 1) + ForwardsToScore * e.Candidates.Count;
             var seen = new HashSet<string>(StringComparer.Ordinal) { e.Candidates[0].Hash };
             foreach (var pick in e.Picks)
                 _duplicates += seen.Add(e.Candidates[pick.Index].Hash) ? 0 : 1;
         }
+
+        // A way back costs two forwards, and gradients of an adapter one more, as the layers are computed again.
+        private long ForwardsToScore => !selection.Method.NeedsScores() ? 0 : selection.Method.NeedsFeatures() && selection.Features.Kind == FeatureKind.Lora ? 4 : 1;
 
         public void Note(LearnerProgress progress, long? all) => _at[progress.Version] = (progress.Counts.Applied, _forwards, progress.Counts.Seconds);
 

@@ -16,6 +16,9 @@ internal sealed record Arm(SelectionMethod Method, FeatureKind? Features, int Ne
     /// <summary>As <c>mass-3</c>, <c>mass:head-3</c>, <c>all</c>.</summary>
     public string FullName => Method == SelectionMethod.All ? "all" : string.Create(CultureInfo.InvariantCulture, $"{Method.Name()}{(Features is { } kind ? ":" + kind.Name() : "")}-{Negatives}");
 
+    /// <summary>Its features, made as others are. A sketch is left out where there is nothing to sketch.</summary>
+    public FeatureForm FeaturesFrom(FeatureForm form) => Features is { } kind ? form with { Kind = kind, Sketch = kind.AreOfMatrices() ? form.Sketch : 0 } : form;
+
     /// <summary>Reads a method, or a method that needs features and these after a colon; null where it is none.</summary>
     public static (SelectionMethod Method, FeatureKind? Features)? Parse(string text)
     {

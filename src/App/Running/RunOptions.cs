@@ -2,6 +2,7 @@ using MassDpo.Ingest.Sources;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Learner.Slots;
 using MassDpo.Learner.Training;
+using MassDpo.Policy;
 using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Scoring;
 using MassDpo.Selection;
@@ -58,7 +59,7 @@ public sealed record RunOptions
         if ((staleness + 2L) * batch > int.MaxValue)
             throw settings.Outside("slots.max-staleness", $"{staleness} with batches of {batch}", "lower it or learner.batch: (max-staleness + 2) · batch records are held");
         var maxRecordBytes = (int)settings.Size("ingest.max-record-bytes", 1024, 1 << 30);
-        var features = new FeatureForm(settings.Choice("selection.features", FeatureKinds.ByName), settings.Flag("selection.normalize"));
+        var features = Features(settings, seed);
         var method = settings.Choice("selection.method", SelectionMethods.ByName);
         var negatives = settings.Integer("selection.negatives", 1, 1 << 16);
         var loss = settings.Choice("learner.loss", Enum.GetValues<PreferenceLoss>().ToDictionary(loss => loss.Name()));
@@ -124,6 +125,16 @@ public sealed record RunOptions
         settings.Number(section + ".adam-beta1", 0, 0.999999), settings.Number(section + ".adam-beta2", 0, 0.9999999), epsilon,
         settings.Number(section + ".weight-decay", 0, 10), settings.Number(section + ".max-gradient-norm", 0, 1e9));
 
+    /// <summary>Refuses a policy that lacks what the features are gradients of.</summary>
+    /// <param name="hasAdapter">whether it has an adapter, its own or the one that is trained</param>
+    /// <exception cref="PolicyFormatException">it has none, and features are <c>lora</c></exception>
+    internal void CheckFeatures(bool hasAdapter)
+    {
+        if (!hasAdapter && Selection.Method.NeedsFeatures() && Selection.Features.Kind == FeatureKind.Lora)
+            throw new PolicyFormatException("selection.features = lora: these are gradients of an adapter, and the policy has none: train one with lora.rank or lora.adapter, give a "
+                + "policy with one, or set selection.features = output");
+    }
+
     /// <summary>What a resume must agree with: everything that a result depends on.</summary>
     public RunIdentity Identity(string policy, string data, string scoring)
     {
@@ -138,6 +149,15 @@ public sealed record RunOptions
     }
 
     private static bool IsOfRun(string key) => !new[] { "sft.", "eval.", "demo.", "compare.", "generation.", "watch." }.Any(section => key.StartsWith(section, StringComparison.Ordinal));
+
+    private static FeatureForm Features(EffectiveSettings settings, long seed)
+    {
+        var (kind, sketch) = (settings.Choice("selection.features", FeatureKinds.ByName), settings.Integer("selection.sketch", 0, 1 << 16));
+        if (sketch > 0 && !kind.AreOfMatrices())
+            throw settings.Outside("selection.sketch", $"{sketch} with selection.features = {kind.Name()}",
+                "only gradients of whole matrices are sketched: leave it at 0, or set selection.features = head or lora");
+        return new FeatureForm(kind, settings.Flag("selection.normalize")) { Sketch = sketch, Seed = seed };
+    }
 
     private static ShuffleOrder Order(EffectiveSettings settings)
     {

@@ -37,7 +37,7 @@ internal static class RunVerb
             command.Options.Add(option);
         var settings = new SettingOptions(command,
             ("--selector", "selection.method", "mass|exact|random|hardest|all", "How negatives are chosen."),
-            ("--features", "selection.features", "output|head|hidden", "What mass and exact compare candidates by."),
+            ("--features", "selection.features", "output|head|hidden|lora", "What mass and exact compare candidates by."),
             ("--negatives", "selection.negatives", "N", "Negatives kept per record."),
             ("--beta", "learner.beta", "BETA", "β of the loss."),
             ("--learning-rate", "learner.learning-rate", "RATE", "Learning rate after the warm-up."),

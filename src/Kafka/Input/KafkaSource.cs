@@ -145,6 +145,7 @@ public sealed class KafkaSource : IRecordSource
             {
                 if (reading.IsChanged && entry is not SourceEntry.Changed)
                     break;
+                reading.Took(entry);
                 yield return entry;
             }
     }

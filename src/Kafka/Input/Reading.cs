@@ -21,13 +21,14 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
     // Handed over together at most.
     private const int Batch = 64;
 
-    private readonly Channel<(List<SourceEntry> Entries, long Bytes)> _batches = Channel.CreateUnbounded<(List<SourceEntry>, long)>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
-    // Written and not handed over yet; the writer's alone.
+    private readonly Channel<List<SourceEntry>> _batches = Channel.CreateUnbounded<List<SourceEntry>>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+    // Not handed over yet; the writer's alone.
     private List<SourceEntry> _written = [];
+    // All that was ever written, the writer's, and all that was ever taken, the reader's: what lies between is in the queue. Neither counts under the other's hands.
+    private long _writtenRecords;
     private long _writtenBytes;
-    // Handed over and not read yet.
-    private long _records;
-    private long _bytes;
+    private long _takenRecords;
+    private long _takenBytes;
     private volatile bool _waitsForRoom;
     private volatile bool _isChanged;
     private volatile bool _isLeft;
@@ -57,22 +58,27 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
     public bool IsChanged => _isChanged;
 
     /// <summary>Whether more may be written; the writer's.</summary>
-    public bool HasRoom => Interlocked.Read(ref _records) + _written.Count < options.QueueRecords && Interlocked.Read(ref _bytes) + _writtenBytes < options.QueueBytes;
+    public bool HasRoom => Records < options.QueueRecords && Bytes < options.QueueBytes;
 
     /// <summary>Whether as much is written as who reads fast needs. What lies in the queue longer outlives a collection of garbage, which costs more than to read it.</summary>
-    public bool IsAhead => Interlocked.Read(ref _records) + _written.Count >= AheadRecords || Interlocked.Read(ref _bytes) + _writtenBytes >= AheadBytes;
+    public bool IsAhead => Records >= AheadRecords || Bytes >= AheadBytes;
+
+    private long Records => _writtenRecords - Volatile.Read(ref _takenRecords);
+
+    private long Bytes => _writtenBytes - Volatile.Read(ref _takenBytes);
 
     private long AheadRecords => Math.Min(Ahead, options.QueueRecords);
 
     private long AheadBytes => options.QueueBytes / 8;
 
-    private bool IsHalfEmpty => Interlocked.Read(ref _records) * 2 <= AheadRecords && Interlocked.Read(ref _bytes) * 2 <= AheadBytes;
+    private bool IsHalfEmpty => Records * 2 <= AheadRecords && Bytes * 2 <= AheadBytes;
 
     /// <summary>Writes an entry, which is handed over with others: see <see cref="HandOver"/>.</summary>
     public void Write(SourceEntry entry)
     {
         _written.Add(entry);
-        _writtenBytes += Size(entry);
+        Volatile.Write(ref _writtenRecords, _writtenRecords + 1);
+        Volatile.Write(ref _writtenBytes, _writtenBytes + Size(entry));
         if (_written.Count >= Batch)
             HandOver();
     }
@@ -82,10 +88,8 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
     {
         if (_written.Count == 0)
             return;
-        Interlocked.Add(ref _records, _written.Count);
-        Interlocked.Add(ref _bytes, _writtenBytes);
-        _batches.Writer.TryWrite((_written, _writtenBytes));
-        (_written, _writtenBytes) = (new List<SourceEntry>(Batch), 0);
+        _batches.Writer.TryWrite(_written);
+        _written = new List<SourceEntry>(Batch);
     }
 
     /// <summary>Says that all is read.</summary>
@@ -103,7 +107,7 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
             return;
         _isChanged = true;
         // Wakes who waits for an entry.
-        _batches.Writer.TryWrite(([], 0));
+        _batches.Writer.TryWrite([]);
     }
 
     public void Fail(Exception failure)
@@ -122,7 +126,16 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
         return !IsHalfEmpty;
     }
 
-    /// <summary>What is written, many entries at a time. They make room when they are taken.</summary>
+    /// <summary>An entry of a batch is read, and makes room.</summary>
+    public void Took(SourceEntry entry)
+    {
+        Volatile.Write(ref _takenRecords, _takenRecords + 1);
+        Volatile.Write(ref _takenBytes, _takenBytes + Size(entry));
+        if (_waitsForRoom)
+            TellOfRoom();
+    }
+
+    /// <summary>What is written, many entries at a time; who reads them says so of each.</summary>
     public async IAsyncEnumerable<IReadOnlyList<SourceEntry>> BatchesAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         try
@@ -130,10 +143,11 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
             while (await _batches.Reader.WaitToReadAsync(cancellation))
             {
                 while (!_isChanged && _batches.Reader.TryRead(out var batch))
-                {
-                    Took(batch.Entries.Count, batch.Bytes);
-                    yield return batch.Entries;
-                }
+                    yield return batch;
+                // Whoever began to wait while the last entry was taken must not be missed.
+                Interlocked.MemoryBarrier();
+                if (_waitsForRoom)
+                    TellOfRoom();
                 if (!_isChanged)
                     continue;
                 yield return [new SourceEntry.Changed(default)];
@@ -147,11 +161,9 @@ internal sealed class Reading(SettledPositions settled, long began, KafkaSourceO
         }
     }
 
-    private void Took(int records, long bytes)
+    private void TellOfRoom()
     {
-        Interlocked.Add(ref _records, -records);
-        Interlocked.Add(ref _bytes, -bytes);
-        if (!_waitsForRoom || !IsHalfEmpty)
+        if (!IsHalfEmpty)
             return;
         _waitsForRoom = false;
         readOn();

@@ -9,14 +9,14 @@ namespace MassDpo.Policy.Lora;
 /// </summary>
 /// <param name="probability">of each input</param>
 /// <param name="seeds">one of each pack, in their order</param>
-internal sealed class AdapterDropout(double probability, IReadOnlyList<long> seeds)
+internal sealed class AdapterDropout(double probability, IReadOnlyList<long> seeds) : AdapterTap
 {
     private const int Stream = 0xD50F;
 
     /// <summary>What is left of x, [packs · places, inputs], scaled so that its mean stays.</summary>
     /// <param name="x">see above</param>
     /// <param name="matrix">its number among all of the policy's</param>
-    public Tensor Of(Tensor x, int matrix)
+    public override Tensor Of(Tensor x, int matrix)
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(0);

@@ -20,14 +20,14 @@ internal sealed class LlamaLayer(PolicyConfig config)
     /// <param name="cos">[N or 1, 1, L, s/2]</param>
     /// <param name="sin">likewise</param>
     /// <param name="adapters">leaves inputs of adapters out; null: none</param>
-    public (Tensor Keys, Tensor Values) KeysAndValues(PolicyWeights.LayerWeights w, Tensor normed, long rows, Tensor cos, Tensor sin, AdapterDropout? adapters)
+    public (Tensor Keys, Tensor Values) KeysAndValues(PolicyWeights.LayerWeights w, Tensor normed, long rows, Tensor cos, Tensor sin, AdapterTap? adapters)
     {
         var keys = Rotate(HeadNorm(Heads(w.Key.Of(normed, adapters), rows, config.KeyValueHeads), w.KeyNorm), cos, sin);
         return (keys, Heads(w.Value.Of(normed, adapters), rows, config.KeyValueHeads));
     }
 
     /// <summary>Queries, turned to their positions: [N, H, L, s]; else as <see cref="KeysAndValues"/>.</summary>
-    public Tensor Queries(PolicyWeights.LayerWeights w, Tensor normed, long rows, Tensor cos, Tensor sin, AdapterDropout? adapters) =>
+    public Tensor Queries(PolicyWeights.LayerWeights w, Tensor normed, long rows, Tensor cos, Tensor sin, AdapterTap? adapters) =>
         Rotate(HeadNorm(Heads(w.Query.Of(normed, adapters), rows, config.Heads), w.QueryNorm), cos, sin);
 
     /// <summary>softmax(q·kᵀ/√s + bias)·v, [N, H, L, s]; where several query heads share a key/value head they are its rows.</summary>
@@ -59,7 +59,7 @@ internal sealed class LlamaLayer(PolicyConfig config)
     /// <param name="attended_NHLs">see <see cref="Attend"/></param>
     /// <param name="dropout">probability at what each of the two adds; 0: none</param>
     /// <param name="adapters">see above</param>
-    public Tensor Output(PolicyWeights.LayerWeights w, Tensor x, Tensor attended_NHLs, double dropout, AdapterDropout? adapters)
+    public Tensor Output(PolicyWeights.LayerWeights w, Tensor x, Tensor attended_NHLs, double dropout, AdapterTap? adapters)
     {
         var attended = attended_NHLs.transpose(1, 2).reshape(x.shape[0], config.Heads * config.HeadSize);
         x = x + Dropped(w.AttentionOutput.Of(attended, adapters), dropout);

@@ -30,7 +30,7 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
     /// <param name="dropout">probability at the embedding and at what each layer adds; 0: none</param>
     public Tensor Hidden(PolicyWeights weights, PackedBatch batch, double dropout = 0) => Hidden(weights, batch, dropout, null);
 
-    internal Tensor Hidden(PolicyWeights weights, PackedBatch batch, double dropout, AdapterDropout? adapters)
+    internal Tensor Hidden(PolicyWeights weights, PackedBatch batch, double dropout, AdapterTap? adapters)
     {
         using var scope = NewDisposeScope();
         var frame = Frame(batch);
@@ -44,7 +44,7 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
     internal static Tensor Embed(PolicyWeights weights, PackedBatch batch) => weights.Embedding.index_select(0, batch.Tokens);
 
     /// <summary>What one layer makes of its input, [N·L, d]: the same, and of the last one [N·R, d].</summary>
-    internal Tensor Layer(PolicyWeights weights, PackedBatch batch, ForwardFrame frame, int layer, Tensor x, double dropout, AdapterDropout? adapters)
+    internal Tensor Layer(PolicyWeights weights, PackedBatch batch, ForwardFrame frame, int layer, Tensor x, double dropout, AdapterTap? adapters)
     {
         using var scope = NewDisposeScope();
         var w = weights.Layers[layer];

@@ -18,12 +18,9 @@ public sealed class PolicyWeights : ISnapshotTensors
     private readonly Lock _packing = new();
     private volatile FusedWeights? _packed;
 
-    // An adapter that adds nothing is left off: the same numbers for less work.
-    private readonly bool _isOff;
-
     private PolicyWeights(PolicyConfig config, BaseTensors whole, LoraOptions? lora = null, SortedDictionary<string, Tensor>? adapter = null, bool isOff = false)
     {
-        (Config, _base, Lora, _adapter, _isOff) = (config, whole, lora, adapter, isOff);
+        (Config, _base, Lora, _adapter, IsOff) = (config, whole, lora, adapter, isOff);
         var tensors = whole.ByName;
         Embedding = tensors[WeightNames.Embedding];
         FinalNorm = tensors[WeightNames.FinalNorm];
@@ -39,6 +36,9 @@ public sealed class PolicyWeights : ISnapshotTensors
 
     /// <summary>Of the adapter; null: all parameters are this one's own.</summary>
     public LoraOptions? Lora { get; }
+
+    /// <summary>Whether the adapter is left off, as it adds nothing yet: the same numbers for less work.</summary>
+    internal bool IsOff { get; }
 
     /// <summary>What is trained, published and saved, by name in ordinal order: the adapter's, or all.</summary>
     public IReadOnlyDictionary<string, Tensor> Tensors => Own;
@@ -242,7 +242,7 @@ public sealed class PolicyWeights : ISnapshotTensors
 
     /// <inheritdoc/>
     /// <remarks>An adapter's is that of its base too; one that is off is its base.</remarks>
-    public string ComputeHash() => _adapter is null ? TensorHash.Of(_base.ByName) : _isOff ? BaseHash : TensorHash.Of(_adapter, $"{BaseHash} {PeftConfig.Fingerprint(Lora!)}\n");
+    public string ComputeHash() => _adapter is null ? TensorHash.Of(_base.ByName) : IsOff ? BaseHash : TensorHash.Of(_adapter, $"{BaseHash} {PeftConfig.Fingerprint(Lora!)}\n");
 
     /// <summary>Whether these can be laid out for native/fused.</summary>
     internal bool CanPack => _packed is not null || FusedWeights.CanPack(this);
@@ -279,7 +279,7 @@ public sealed class PolicyWeights : ISnapshotTensors
     private Projection ProjectionOf(int layer, string part)
     {
         var module = WeightNames.Module(layer, part);
-        var low = !_isOff && _adapter is not null && _adapter.TryGetValue(AdapterTensors.A(module), out var a)
+        var low = !IsOff && _adapter is not null && _adapter.TryGetValue(AdapterTensors.A(module), out var a)
             ? new LowRank(a, _adapter[AdapterTensors.B(module)], Lora!.ScaleOf(module))
             : null;
         var number = layer * WeightNames.Projections.Length + WeightNames.Projections.IndexOf(part);

@@ -16,10 +16,14 @@ public sealed record Projection(Tensor Weight, Tensor? Bias, LowRank? Adapter, i
 
     /// <summary>[rows, inputs] to [rows, outputs].</summary>
     /// <param name="x">see above</param>
-    /// <param name="dropout">leaves inputs of the adapter out; null: none</param>
-    internal Tensor Of(Tensor x, AdapterDropout? dropout)
+    /// <param name="tap">at the adapter; null: none</param>
+    internal Tensor Of(Tensor x, AdapterTap? tap)
     {
         var y = linear(x, Weight, Bias);
-        return Adapter is null ? y : y + linear(linear(dropout is null ? x : dropout.Of(x, Number), Adapter.A), Adapter.B) * Adapter.Scale;
+        if (Adapter is null)
+            return y;
+        y = y + linear(linear(tap is null ? x : tap.Of(x, Number), Adapter.A), Adapter.B) * Adapter.Scale;
+        tap?.Passed(this, x, y);
+        return y;
     }
 }

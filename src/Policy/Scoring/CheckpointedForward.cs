@@ -13,20 +13,20 @@ internal sealed class CheckpointedForward : IDisposable
     private readonly LlamaModel _model;
     private readonly PolicyWeights _weights;
     private readonly PackedBatch _batch;
-    private readonly AdapterDropout? _dropout;
+    private readonly AdapterTap? _tap;
     private readonly ForwardFrame _frame;
     private readonly Tensor[] _inputs;
 
-    public CheckpointedForward(LlamaModel model, PolicyWeights weights, PackedBatch batch, AdapterDropout? dropout)
+    public CheckpointedForward(LlamaModel model, PolicyWeights weights, PackedBatch batch, AdapterTap? tap)
     {
-        (_model, _weights, _batch, _dropout) = (model, weights, batch, dropout);
+        (_model, _weights, _batch, _tap) = (model, weights, batch, tap);
         using var _ = no_grad();
         using var scope = NewDisposeScope();
         _frame = model.Frame(batch);
         _inputs = new Tensor[model.Config.Layers + 1];
         _inputs[0] = LlamaModel.Embed(weights, batch);
         for (var layer = 0; layer < model.Config.Layers; layer++)
-            _inputs[layer + 1] = model.Layer(weights, batch, _frame, layer, _inputs[layer], 0, dropout);
+            _inputs[layer + 1] = model.Layer(weights, batch, _frame, layer, _inputs[layer], 0, tap);
         Hidden_Ud = model.Last(weights, batch, _inputs[^1]);
         foreach (var kept in Kept)
             kept.DetachFromDisposeScope();
@@ -42,7 +42,7 @@ internal sealed class CheckpointedForward : IDisposable
         for (var layer = _model.Config.Layers - 1; layer >= 0; layer--)
         {
             var (at, before) = (layer, gradient);
-            gradient = Through(_inputs[layer], x => _model.Layer(_weights, _batch, _frame, at, x, 0, _dropout), before);
+            gradient = Through(_inputs[layer], x => _model.Layer(_weights, _batch, _frame, at, x, 0, _tap), before);
             before.Dispose();
         }
         if (_weights.Embedding.requires_grad)
@@ -58,11 +58,12 @@ internal sealed class CheckpointedForward : IDisposable
     // Two of the frame's may be one.
     private IEnumerable<Tensor> Kept => new[] { Hidden_Ud, _frame.Cos, _frame.Sin, _frame.Visible, _frame.InWindow }.Concat(_inputs).Distinct<Tensor>(ReferenceEqualityComparer.Instance);
 
-    private static Tensor Through(Tensor input, Func<Tensor, Tensor> step, Tensor gradient)
+    private Tensor Through(Tensor input, Func<Tensor, Tensor> step, Tensor gradient)
     {
         using var scope = NewDisposeScope();
         var x = input.detach().requires_grad_();
         step(x).backward([gradient]);
+        _tap?.GradientsAreThere();
         return x.grad!.MoveToOuterDisposeScope();
     }
 }

@@ -43,7 +43,10 @@ internal sealed class PoolHead
     }
 
     /// <summary>E_π[W] at all places: [U, d].</summary>
-    public Tensor ExpectedRows() => ByPlaces(Hidden_Ud.shape[0], logits_uV => logits_uV.softmax(1).matmul(_output_Vd));
+    public Tensor ExpectedRows() => ExpectedRows(_output_Vd);
+
+    /// <summary>The same of another matrix with a row for each token, [V, q]: [U, q].</summary>
+    public Tensor ExpectedRows(Tensor rows_Vq) => ByPlaces(Hidden_Ud.shape[0], logits_uV => logits_uV.softmax(1).matmul(rows_Vq));
 
     /// <summary>π at all places of some tokens at a time, [U, v], over the whole vocabulary.</summary>
     public void ForProbabilities(Action<Tensor> ofTokens)

@@ -18,7 +18,7 @@ public sealed record PoolScores(int[] Start, float[] Logps, float[]? Features, i
     public ReadOnlySpan<float> LogpsOf(int pool) => Logps.AsSpan(Start[pool], Start[pool + 1] - Start[pool]);
 
     /// <summary>
-    /// Inner products of the candidates' features, pool by pool, where these are too large to be written down: see <see cref="HeadGram"/>.
+    /// Inner products of the candidates' features, pool by pool, where these are too large to be written down: see <see cref="FeatureForm.IsGram"/>.
     /// </summary>
     public double[][]? Grams { get; init; }
 
@@ -39,7 +39,7 @@ public sealed class PoolScorer(LlamaModel model, ComputeLimits? limits = null, b
 
     internal ComputeLimits Limits { get; } = limits ?? ComputeLimits.Default;
 
-    /// <summary>d: numbers in a candidate's feature vector.</summary>
+    /// <summary>d: numbers in a candidate's feature vector where that is no sketch.</summary>
     public int FeatureSize => model.Config.HiddenSize;
 
     /// <summary>

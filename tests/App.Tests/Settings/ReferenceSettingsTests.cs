@@ -69,7 +69,7 @@ public sealed partial class ReferenceSettingsTests
     [InlineData("ingest.max-records=-1")]
     [InlineData("selection.method=best")]
     [InlineData("selection.negatives=0")]
-    [InlineData("selection.features=lora")]
+    [InlineData("selection.features=fisher")]
     [InlineData("selection.normalize=perhaps")]
     [InlineData("selection.ridge=0")]
     [InlineData("selection.z-cap=31")]

@@ -49,11 +49,14 @@ public sealed class FeaturesTests : IDisposable
     [InlineData("exact", "head", "on", "head, unit length")]
     [InlineData("mass", "output", "on", "output, unit length")]
     [InlineData("mass", "hidden", "off", "hidden")]
+    [InlineData("mass", "head", "off", "head, sketch 64", "selection.sketch=64")]
+    [InlineData("mass", "lora", "off", "lora", "lora.rank=2")]
+    [InlineData("exact", "lora", "on", "lora, sketch 50, unit length", "lora.rank=2", "selection.sketch=50")]
     public async Task A_run_tells_its_features_in_every_event_and_is_replayed_bit_for_bit(string selector, string features, string normalize,
-        string told)
+        string told, params string[] more)
     {
-        var (output, called) = await Run("--selector", selector, "--features", features, "--set", $"selection.normalize={normalize}", "--passes", "2",
-            "--selectors", "2");
+        var (output, called) = await Run(["--selector", selector, "--features", features, "--set", $"selection.normalize={normalize}", "--passes", "2",
+            "--selectors", "2", .. more.SelectMany(each => new[] { "--set", each })]);
         var events = RunLog.Events(Path.Combine(output, "selections.jsonl")).Select(read => read.Event).ToList();
         Assert.Equal(2 * Records, events.Count);
         Assert.All(events, e =>
@@ -65,8 +68,34 @@ public sealed class FeaturesTests : IDisposable
         Assert.Equal(features == "hidden", called.Error.Contains("nothing to do with the gradient"));
         var again = _folder["again"];
         Assert.Contains("bit for bit the one in", (await Called.Well("replay", output, "--output", again)).Out);
-        Assert.Equal(File.ReadAllBytes(Path.Combine(output, "policy", "model.safetensors")),
-            File.ReadAllBytes(Path.Combine(again, "model.safetensors")));
+        var weights = Path.GetFileName(Assert.Single(Directory.GetFiles(again, "*.safetensors")));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(output, "policy", weights)), File.ReadAllBytes(Path.Combine(again, weights)));
+    }
+
+    [Fact]
+    public async Task A_sketch_is_part_of_what_a_resume_must_agree_with()
+    {
+        var (output, _) = await Run("--features", "head");
+        await Called.Refused(1, Words(output, "--features", "head", "--passes", "2", "--set", "selection.sketch=64"), "selection.sketch was 0 and is 64");
+    }
+
+    [Fact]
+    public async Task A_sketch_of_vectors_ends_with_2_and_the_remedy() =>
+        await Called.Refused(2, Words(_folder["none"], "--set", "selection.sketch=64"), "selection.sketch", "64 with selection.features = output", "leave it at 0");
+
+    [Fact]
+    public async Task Gradients_of_an_adapter_are_refused_by_name_where_there_is_none_and_a_comparison_runs_no_arm_before()
+    {
+        var (run, compared) = (_folder["none"], _folder["compared"]);
+        await Called.Refused(1, Words(run, "--features", "lora"), "selection.features = lora", "lora.rank");
+        Assert.False(Directory.Exists(run));
+        string[] comparison = ["compare", "--data", _data, "--policy", _policy, "--output", compared, "--eval", _data, "--selectors", "random,mass:lora",
+            "--negatives", "2", "--seeds", "1"];
+        var refused = await Called.With(comparison);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("selection.features = lora", refused.Error);
+        Assert.False(Directory.Exists(Path.Combine(compared, "runs", "random-2-seed1")));
+        Assert.Contains("mass:lora-2", (await Called.Well([.. comparison, "--set", "lora.rank=2"])).Out);
     }
 
     [Fact]

@@ -45,6 +45,25 @@ public sealed class GoldenAdapterTests
         }
     }
 
+    [SharedDataTheory(Fixtures)]
+    [MemberData(nameof(Models))]
+    public void Features_of_an_adapter_have_the_inner_products_of_its_gradients(string name)
+    {
+        using var golden = new Golden(name, "adapter");
+        double[][] expected = [.. golden.Json.GetProperty("features").GetProperty("lora_gram").EnumerateArray().Select(Doubles)];
+        // At once, and candidate by candidate.
+        foreach (var limits in new[] { ComputeLimits.Default, new ComputeLimits(1) { Logits = 1 } })
+        {
+            var scorer = new PoolScorer(golden.Model, limits);
+            var plain = scorer.Score(golden.Weights, [golden.Pool], new FeatureForm(FeatureKind.Lora, false));
+            AssertRelative(Doubles(golden.Json.GetProperty("lora").GetProperty("candidate_logps")), plain.Logps, 1e-4);
+            AssertRelative([.. expected.SelectMany(row => row)], Array.ConvertAll(plain.Grams![0], x => (float)x), 1e-4);
+            // Single entries, each by the lengths of its two: small ones count as much.
+            var cosines = scorer.Score(golden.Weights, [golden.Pool], new FeatureForm(FeatureKind.Lora, true)).Grams![0];
+            AssertRelative([.. expected.SelectMany((row, i) => row.Select((x, j) => x / Math.Sqrt(expected[i][i] * expected[j][j])))], Array.ConvertAll(cosines, x => (float)x), 1e-4);
+        }
+    }
+
     [SharedDataFact(Fixtures)]
     public void Rank_patterns_and_rank_stabilised_scaling_are_PEFTs()
     {

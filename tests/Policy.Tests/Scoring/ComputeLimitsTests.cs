@@ -25,6 +25,11 @@ public sealed class ComputeLimitsTests
         { 1, 1, true },
     };
 
+    private static IEnumerable<FeatureForm> Forms => from kind in Enum.GetValues<FeatureKind>()
+                                                     from sketch in kind.AreOfMatrices() ? new[] { 0, 40 } : [0]
+                                                     from unitLength in new[] { false, true }
+                                                     select new FeatureForm(kind, unitLength) { Sketch = sketch };
+
     private static ComputeLimits Of(int tokens, long logits, bool checkpointing) => new(tokens, checkpointing) { Logits = logits };
 
     private static List<EncodedPool> Pools(int longestResponse)
@@ -37,12 +42,13 @@ public sealed class ComputeLimitsTests
     [MemberData(nameof(Limits))]
     public void Log_probs_and_features_are_those_without_limits(int tokens, long logits, bool checkpointing)
     {
-        using var weights = MadePolicy.Weights(Config);
+        using var whole = MadePolicy.Weights(Config);
+        using var weights = MadePolicy.WithAdapter(whole, Lora);
         using var model = new LlamaModel(Config);
         var (free, limited) = (new PoolScorer(model), new PoolScorer(model, Of(tokens, logits, checkpointing)));
         foreach (var pools in new[] { Pools(5), Pools(1) })
         {
-            foreach (var form in Enum.GetValues<FeatureKind>().SelectMany(kind => new[] { new FeatureForm(kind, false), new FeatureForm(kind, true) }))
+            foreach (var form in Forms)
             {
                 var (expected, found) = (free.Score(weights, pools, form), limited.Score(weights, pools, form));
                 Assert.Equal(expected.Start, found.Start);

@@ -10,7 +10,8 @@ namespace MassDpo.Policy.Tests.Scoring;
 public sealed class FeatureScorerTests
 {
     private static readonly FeatureForm[] Forms =
-        [.. Enum.GetValues<FeatureKind>().SelectMany(kind => new[] { new FeatureForm(kind, false), new FeatureForm(kind, true) })];
+        [.. Enum.GetValues<FeatureKind>().Except([FeatureKind.Lora]).SelectMany(kind => new[] { new FeatureForm(kind, false), new FeatureForm(kind, true) }),
+            new(FeatureKind.Head, false) { Sketch = 24 }];
 
     public static TheoryData<bool, int> Shapes => new() { { true, 1 }, { false, 1 }, { true, 4 }, { false, 6 } };
 
@@ -124,9 +125,19 @@ public sealed class FeatureScorerTests
     }
 
     [Theory]
-    [InlineData(FeatureKind.Output, false, "output")]
-    [InlineData(FeatureKind.Head, true, "head, unit length")]
-    public void A_form_has_a_name(FeatureKind kind, bool unitLength, string name) => Assert.Equal(name, new FeatureForm(kind, unitLength).Name);
+    [InlineData(FeatureKind.Output, false, 0, "output")]
+    [InlineData(FeatureKind.Head, true, 0, "head, unit length")]
+    [InlineData(FeatureKind.Head, false, 1024, "head, sketch 1024")]
+    [InlineData(FeatureKind.Lora, true, 256, "lora, sketch 256, unit length")]
+    public void A_form_has_a_name(FeatureKind kind, bool unitLength, int sketch, string name) => Assert.Equal(name, new FeatureForm(kind, unitLength) { Sketch = sketch }.Name);
+
+    [Fact]
+    public void What_is_a_vector_already_has_no_sketch_and_a_policy_without_an_adapter_no_gradient_of_one()
+    {
+        using var made = new Made(tied: true, longestResponse: 4);
+        Assert.Contains("'output' are vectors", Assert.Throws<ArgumentException>(() => made.Scorer.Score(made.Weights, made.Pools, new FeatureForm(FeatureKind.Output, false) { Sketch = 8 })).Message);
+        Assert.Contains("has none", Assert.Throws<InvalidOperationException>(() => made.Scorer.Score(made.Weights, made.Pools, new FeatureForm(FeatureKind.Lora, false))).Message);
+    }
 
     private sealed class Made : IDisposable
     {
