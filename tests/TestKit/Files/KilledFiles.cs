@@ -145,7 +145,9 @@ public sealed class KilledFiles(Func<FileStep, bool> isNow, Action kill) : IFile
         public void Append(ReadOnlySpan<byte> bytes)
         {
             var half = 0;
-            var first = bytes[..(bytes.Length / 2)].ToArray();
+            // Two lines of one length are appended in one piece: their middle is between them, and nothing would be torn.
+            var middle = bytes.Length / 2;
+            var first = bytes[..(middle > 0 && bytes[middle - 1] == '\n' ? middle - 1 : middle)].ToArray();
             files.Step("append", path, () =>
             {
                 inner.Append(first);
