@@ -188,7 +188,7 @@ public sealed class SelectionEngine(PoolScorer scorer, SharedTensors found, Refe
             EffectiveRank = effectiveRank,
             Rank = measures?.Rank,
             Lag = batch - policy.Version,
-            Meta = options.IncludeMeta ? pool.Record.MetaUtf8 is { } utf8 ? Encoding.UTF8.GetString(utf8.Span) : null : null,
+            Meta = options.IncludeMeta && pool.Record.MetaUtf8 is { } utf8 ? Encoding.UTF8.GetString(utf8.Span) : null,
             Epoch = policy.Epoch,
             Selector = selector,
             Timing = timing with { SelectMicroseconds = clock.GetElapsedTime(beforeSelect, afterSelect).TotalMicroseconds },

@@ -3,12 +3,7 @@
 # DATA and OUT as for study.sh, whose start policy in OUT is taken, or made if it is not there. OUT gets adapters/.
 set -euo pipefail
 data=$1 out=$2 seeds=$3
-root=$(dirname "${BASH_SOURCE[0]}")/../../..
-mkdir -p "$out"
-[[ -f $out/first.jsonl ]] || zcat "$data/train.jsonl.gz" | awk 'NR <= 5000' >"$out/first.jsonl"
-[[ -f $out/second.jsonl ]] || zcat "$data/train.jsonl.gz" | awk 'NR > 5000' >"$out/second.jsonl"
-[[ -d $out/start ]] || "$root/massdpo" sft --config "$root/hocon/lastfm-text.conf" --data "$out/first.jsonl" --items "$data/items.csv" \
-    --eval "$data/val.jsonl.gz" --policy "$out/start"
+. "$(dirname "${BASH_SOURCE[0]}")/start.sh"
 # An adapter that starts with B = 0 takes a larger learning rate than all weights do. Seed by seed: what is there is taken up.
 for ((n = 1; n <= seeds; n++)); do
     "$root/massdpo" compare --config "$root/hocon/lastfm-text.conf" --data "$out/second.jsonl" --eval "$data/test.jsonl.gz" --policy "$out/start" \

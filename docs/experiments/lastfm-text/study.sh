@@ -4,12 +4,7 @@
 # listeners) and compared/ (what 64 updates on the others' records made of it).
 set -euo pipefail
 data=$1 out=$2 seeds=$3
-root=$(dirname "${BASH_SOURCE[0]}")/../../..
-mkdir -p "$out"
-[[ -f $out/first.jsonl ]] || zcat "$data/train.jsonl.gz" | awk 'NR <= 5000' >"$out/first.jsonl"
-[[ -f $out/second.jsonl ]] || zcat "$data/train.jsonl.gz" | awk 'NR > 5000' >"$out/second.jsonl"
-[[ -d $out/start ]] || "$root/massdpo" sft --config "$root/hocon/lastfm-text.conf" --data "$out/first.jsonl" --items "$data/items.csv" \
-    --eval "$data/val.jsonl.gz" --policy "$out/start"
+. "$(dirname "${BASH_SOURCE[0]}")/start.sh"
 "$root/massdpo" compare --config "$root/hocon/lastfm-text.conf" --data "$out/second.jsonl" --eval "$data/test.jsonl.gz" --policy "$out/start" \
     --output "$out/compared" --set ingest.max-records=2048 --seeds "$seeds" --points 1 --jobs 2 \
     --selectors random,mass,mass:head,hardest,mass:hidden,exact,all

@@ -24,7 +24,7 @@ internal static class ChoiceQualities
     {
         // The weights stay their owner's: the snapshot's own hold is never let go.
         using var snapshot = new PolicySnapshot(0, 0, trained).TryAcquire()!;
-        var cache = new ReferenceCache(0, policy.ScoringFingerprint);
+        var cache = new ReferenceCache(0, scoring: "");
         var engine = new SelectionEngine(policy.Scorer, policy.Found, cache, options with { MetricsSample = 0, EffectiveRank = false }, TimeProvider.System);
         var workspace = new Workspace();
         var (information, searched, cosine, counted) = (0.0, 0, 0.0, 0);

@@ -1,3 +1,4 @@
+using MassDpo.App.Running;
 using MassDpo.Policy.Generation;
 using MassDpo.Policy.Scoring;
 using MassDpo.Shared.Settings;
@@ -21,6 +22,6 @@ internal sealed record GenerationSettings(int MostTokens, SamplingOptions Sampli
                 FormattableString.Invariant($"write a value from {LeastTemperature} to 1000; for the likeliest token each time say --greedy"));
         return new GenerationSettings(settings.Integer("generation.max-tokens", 1),
             new SamplingOptions(settings.Long("runtime.seed", 0), temperature, settings.Number("generation.top-p", 1e-6, 1)),
-            new ComputeLimits(settings.Integer("runtime.token-budget", 1, 1 << 24)));
+            PolicyOptions.LimitsFrom(settings));
     }
 }

@@ -3,6 +3,7 @@ using MassDpo.Policy.Chat;
 using MassDpo.Policy.Encoding;
 using MassDpo.Policy.Lora;
 using MassDpo.Policy.Model;
+using MassDpo.Policy.Safetensors;
 using MassDpo.Policy.Scoring;
 using MassDpo.Policy.Tokenizers;
 using MassDpo.Shared.Links;
@@ -86,8 +87,8 @@ public sealed class LoadedPolicy : IDisposable
     {
         if (Weights.Lora is null)
             return PolicyDirectory.LoadWeights(directory, Config);
-        using var tensors = PeftDirectory.Open(directory);
-        return Weights.Take(tensors.ReadAll(), tensors.Name);
+        var file = PeftDirectory.WeightsIn(directory);
+        return Weights.Take(SafetensorsFile.Read(file), file);
     }
 
     public void Dispose()

@@ -19,5 +19,9 @@ public sealed record PolicyOptions
     /// <summary>What settings say of it, without an adapter.</summary>
     /// <exception cref="Shared.Settings.Hocon.HoconException">a value is malformed or outside its range</exception>
     internal static PolicyOptions From(EffectiveSettings settings) =>
-        new() { Encoding = EncodingSettings.From(settings), Limits = new ComputeLimits(settings.Integer("runtime.token-budget", 1, 1 << 24)) };
+        new() { Encoding = EncodingSettings.From(settings), Limits = LimitsFrom(settings) };
+
+    /// <summary>What they say of memory alone.</summary>
+    /// <exception cref="Shared.Settings.Hocon.HoconException">the value is malformed or outside its range</exception>
+    internal static ComputeLimits LimitsFrom(EffectiveSettings settings) => new(settings.Integer("runtime.token-budget", 1, 1 << 24));
 }

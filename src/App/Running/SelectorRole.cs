@@ -17,8 +17,10 @@ internal static class SelectorRole
     public static ReferenceCache OpenCache(LoadedPolicy policy, RunOptions options, IFiles files, ILogger logger)
     {
         var (memory, directory, disk) = options.References;
-        return new ReferenceCache(memory, policy.ScoringFingerprint,
-            directory is null ? null : ReferenceStore.Open(directory, disk, files, note => logger.LogWarning("{Note}", note)));
+        // Within one process all is scored alike, and what decides that takes a while to find out.
+        return directory is null
+            ? new ReferenceCache(memory, scoring: "")
+            : new ReferenceCache(memory, policy.ScoringFingerprint, ReferenceStore.Open(directory, disk, files, note => logger.LogWarning("{Note}", note)));
     }
 
     /// <summary>Spawns the actors; they begin at once. The caller stops the host.</summary>

@@ -218,9 +218,7 @@ public sealed class PolicyTrainer : IDisposable
     private (Tensor Losses_N, float[] Z, float[] Logps) Losses(IReadOnlyList<Selection?> part, EncodedPool[] packs)
     {
         using var scope = NewDisposeScope();
-        var starts = new int[packs.Length + 1];
-        for (var n = 0; n < packs.Length; n++)
-            starts[n + 1] = starts[n] + packs[n].Candidates;
+        var starts = PoolScores.StartsOf(packs);
         var most = part.Max(selection => selection?.Picks.Length ?? 1);
         var reference = new float[starts[^1]];
         var lengths = new float[part.Count * (most + 1)];

@@ -23,10 +23,13 @@ public static class PeftDirectory
 
     /// <summary>Opens the weights of an adapter.</summary>
     /// <exception cref="PolicyFormatException">there are none, or they break a rule of the format</exception>
-    public static MappedTensors Open(string directory)
+    public static MappedTensors Open(string directory) => MappedTensors.Open(WeightsIn(directory));
+
+    /// <summary>The file of an adapter's weights.</summary>
+    /// <exception cref="PolicyFormatException">there is none</exception>
+    public static string WeightsIn(string directory)
     {
         var file = Path.Combine(directory, Weights);
-        return File.Exists(file) ? MappedTensors.Open(file)
-            : throw new PolicyFormatException($"{directory} has no {Weights}; other forms of weights (pickle) are never read");
+        return File.Exists(file) ? file : throw new PolicyFormatException($"{directory} has no {Weights}; other forms of weights (pickle) are never read");
     }
 }

@@ -79,10 +79,16 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
     {
         using var scope = NewDisposeScope();
         var logits_UV = linear(hidden_Ud, weights.Output);
+        return (LogpsAt(logits_UV, batch.Place_T, batch.Token_T).MoveToOuterDisposeScope(), logits_UV.MoveToOuterDisposeScope());
+    }
+
+    /// <summary>log π of tokens, each at a place of these logits: [T].</summary>
+    internal static Tensor LogpsAt(Tensor logits_UV, Tensor place_T, Tensor token_T)
+    {
+        using var scope = NewDisposeScope();
         var normaliser_U = logits_UV.logsumexp(1);
-        var flat = batch.Place_T * logits_UV.shape[1] + batch.Token_T;
-        var logps_T = logits_UV.view(-1).index_select(0, flat) - normaliser_U.index_select(0, batch.Place_T);
-        return (logps_T.MoveToOuterDisposeScope(), logits_UV.MoveToOuterDisposeScope());
+        var flat = place_T * logits_UV.shape[1] + token_T;
+        return (logits_UV.view(-1).index_select(0, flat) - normaliser_U.index_select(0, place_T)).MoveToOuterDisposeScope();
     }
 
     /// <summary>log π(y|x) of every candidate, summed over its tokens: [C], in nats.</summary>

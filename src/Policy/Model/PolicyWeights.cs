@@ -80,12 +80,12 @@ public sealed class PolicyWeights : ISnapshotTensors
             shapes[WeightNames.Output] = [config.VocabularySize, d];
         for (var layer = 0; layer < config.Layers; layer++)
         {
-            shapes[WeightNames.Weight(layer, "input_layernorm")] = [d];
+            shapes[WeightNames.Weight(layer, WeightNames.AttentionNorm)] = [d];
             shapes[WeightNames.Weight(layer, WeightNames.Query)] = [q, d];
             shapes[WeightNames.Weight(layer, WeightNames.Key)] = [kv, d];
             shapes[WeightNames.Weight(layer, WeightNames.Value)] = [kv, d];
             shapes[WeightNames.Weight(layer, WeightNames.AttentionOutput)] = [d, q];
-            shapes[WeightNames.Weight(layer, "post_attention_layernorm")] = [d];
+            shapes[WeightNames.Weight(layer, WeightNames.MlpNorm)] = [d];
             shapes[WeightNames.Weight(layer, WeightNames.Gate)] = [config.IntermediateSize, d];
             shapes[WeightNames.Weight(layer, WeightNames.Up)] = [config.IntermediateSize, d];
             shapes[WeightNames.Weight(layer, WeightNames.Down)] = [d, config.IntermediateSize];
@@ -93,7 +93,7 @@ public sealed class PolicyWeights : ISnapshotTensors
                 foreach (var (part, size) in new[] { (WeightNames.Query, q), (WeightNames.Key, kv), (WeightNames.Value, kv) })
                     shapes[WeightNames.Bias(layer, part)] = [size];
             if (config.HasQueryKeyNorm)
-                foreach (var part in new[] { "self_attn.q_norm", "self_attn.k_norm" })
+                foreach (var part in new[] { WeightNames.QueryNorm, WeightNames.KeyNorm })
                     shapes[WeightNames.Weight(layer, part)] = [config.HeadSize];
         }
         return shapes;
@@ -348,10 +348,10 @@ public sealed class PolicyWeights : ISnapshotTensors
     {
         internal LayerWeights(SortedDictionary<string, Tensor> tensors, int layer, Func<string, Projection> projection)
         {
-            AttentionNorm = tensors[WeightNames.Weight(layer, "input_layernorm")];
-            QueryNorm = tensors.GetValueOrDefault(WeightNames.Weight(layer, "self_attn.q_norm"));
-            KeyNorm = tensors.GetValueOrDefault(WeightNames.Weight(layer, "self_attn.k_norm"));
-            MlpNorm = tensors[WeightNames.Weight(layer, "post_attention_layernorm")];
+            AttentionNorm = tensors[WeightNames.Weight(layer, WeightNames.AttentionNorm)];
+            QueryNorm = tensors.GetValueOrDefault(WeightNames.Weight(layer, WeightNames.QueryNorm));
+            KeyNorm = tensors.GetValueOrDefault(WeightNames.Weight(layer, WeightNames.KeyNorm));
+            MlpNorm = tensors[WeightNames.Weight(layer, WeightNames.MlpNorm)];
             Query = projection(WeightNames.Query);
             Key = projection(WeightNames.Key);
             Value = projection(WeightNames.Value);

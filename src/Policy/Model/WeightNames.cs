@@ -9,6 +9,11 @@ internal static class WeightNames
     public const string FinalNorm = "model.norm.weight";
     public const string Output = "lm_head.weight";
 
+    public const string AttentionNorm = "input_layernorm";
+    public const string MlpNorm = "post_attention_layernorm";
+    public const string QueryNorm = "self_attn.q_norm";
+    public const string KeyNorm = "self_attn.k_norm";
+
     public const string Query = "self_attn.q_proj";
     public const string Key = "self_attn.k_proj";
     public const string Value = "self_attn.v_proj";

@@ -62,10 +62,6 @@ public sealed class MappedTensors : IDisposable
         }
     }
 
-    /// <summary>All of them, as they are stored. The caller owns them.</summary>
-    /// <exception cref="PolicyFormatException">a type is not supported</exception>
-    public Dictionary<string, Tensor> ReadAll() => _places.Keys.ToDictionary(name => name, name => Read(name, TypeOf(name)), StringComparer.Ordinal);
-
     public void Dispose()
     {
         foreach (var map in _maps)

@@ -24,9 +24,7 @@ public static class FeatureScorer
             return scorer.Score(weights, pools, outputFeatures: true);
         using var _ = no_grad();
         using var scope = NewDisposeScope();
-        var starts = new int[pools.Count + 1];
-        for (var n = 0; n < pools.Count; n++)
-            starts[n + 1] = starts[n] + pools[n].Candidates;
+        var starts = PoolScores.StartsOf(pools);
         var size = form.SizeOf(scorer.FeatureSize);
         var logps = new float[starts[^1]];
         var features = form.IsGram ? null : new float[(long)starts[^1] * size];

@@ -18,9 +18,7 @@ internal static class LoraFeatures
             throw new InvalidOperationException("features 'lora' are gradients of an adapter, and this policy has none");
         // One that is left off is no part of the forward, and weights that are trained would collect what is none of their own.
         using var copy = weights.IsOff || weights.Tensors.Values.Any(tensor => tensor.requires_grad) ? weights.Copy() : null;
-        var starts = new int[pools.Count + 1];
-        for (var n = 0; n < pools.Count; n++)
-            starts[n + 1] = starts[n] + pools[n].Candidates;
+        var starts = PoolScores.StartsOf(pools);
         var size = form.SizeOf(scorer.FeatureSize);
         var logps = new float[starts[^1]];
         var features = form.IsGram ? null : new float[(long)starts[^1] * size];
@@ -71,8 +69,7 @@ internal static class LoraFeatures
         using var _ = no_grad();
         using var scope = NewDisposeScope();
         var expected_Ud = empty_like(hidden_Ud);
-        var logps_T = OutputHead.TokenLogps(weights, batch, hidden_Ud, mostLogits,
-            (first, logits_uV) => expected_Ud.narrow(0, first, logits_uV.shape[0]).copy_(logits_uV.softmax(1).matmul(weights.Output)));
+        var logps_T = OutputHead.TokenLogps(weights, batch, hidden_Ud, mostLogits, expected_Ud);
         var chosen_Ud = zeros_like(hidden_Ud).index_copy_(0, batch.Place_T, weights.Output.index_select(0, batch.Token_T));
         return (LlamaModel.CandidateLogps(batch, logps_T).cpu().data<float>().ToArray(), (chosen_Ud - expected_Ud).MoveToOuterDisposeScope());
     }

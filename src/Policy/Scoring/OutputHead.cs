@@ -15,8 +15,8 @@ internal static class OutputHead
     /// <param name="batch">whose places the hidden states are of</param>
     /// <param name="hidden_Ud">see <see cref="LlamaModel.Hidden(PolicyWeights, PackedBatch, double)"/></param>
     /// <param name="mostLogits">held at a time</param>
-    /// <param name="ofPlaces">is given the first place of a part and its logits [u, V]; null: nobody asks</param>
-    public static Tensor TokenLogps(PolicyWeights weights, PackedBatch batch, Tensor hidden_Ud, long mostLogits, Action<long, Tensor>? ofPlaces = null)
+    /// <param name="expected_Ud">is filled with E_π[W] at all places, W the output matrix; null: nobody asks</param>
+    public static Tensor TokenLogps(PolicyWeights weights, PackedBatch batch, Tensor hidden_Ud, long mostLogits, Tensor? expected_Ud = null)
     {
         using var scope = NewDisposeScope();
         var logps_T = zeros(batch.Token_T.shape[0], dtype: ScalarType.Float32, device: hidden_Ud.device);
@@ -25,7 +25,7 @@ internal static class OutputHead
             using var ofPart = NewDisposeScope();
             var logits_uV = linear(hidden_Ud.narrow(0, part.First, part.Places), weights.Output);
             logps_T.index_copy_(0, part.Tokens, Gather(batch, part, logits_uV));
-            ofPlaces?.Invoke(part.First, logits_uV);
+            expected_Ud?.narrow(0, part.First, part.Places).copy_(logits_uV.softmax(1).matmul(weights.Output));
         }
         return logps_T.MoveToOuterDisposeScope();
     }
@@ -53,12 +53,8 @@ internal static class OutputHead
         return gradient_Ud.MoveToOuterDisposeScope();
     }
 
-    private static Tensor Gather(PackedBatch batch, Part part, Tensor logits_uV)
-    {
-        var place_t = batch.Place_T.index_select(0, part.Tokens) - part.First;
-        var flat = place_t * logits_uV.shape[1] + batch.Token_T.index_select(0, part.Tokens);
-        return logits_uV.view(-1).index_select(0, flat) - logits_uV.logsumexp(1).index_select(0, place_t);
-    }
+    private static Tensor Gather(PackedBatch batch, Part part, Tensor logits_uV) =>
+        LlamaModel.LogpsAt(logits_uV, batch.Place_T.index_select(0, part.Tokens) - part.First, batch.Token_T.index_select(0, part.Tokens));
 
     // Runs of places, and the tokens that each predicts.
     private static IEnumerable<Part> Parts(PackedBatch batch, long places, long vocabulary, long mostLogits)

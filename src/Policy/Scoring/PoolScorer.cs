@@ -14,6 +14,15 @@ namespace MassDpo.Policy.Scoring;
 /// <param name="FeatureSize">d</param>
 public sealed record PoolScores(int[] Start, float[] Logps, float[]? Features, int FeatureSize)
 {
+    /// <summary>[pools + 1] where each pool's candidates begin among those of all.</summary>
+    public static int[] StartsOf(IReadOnlyList<EncodedPool> pools)
+    {
+        var starts = new int[pools.Count + 1];
+        for (var n = 0; n < pools.Count; n++)
+            starts[n + 1] = starts[n] + pools[n].Candidates;
+        return starts;
+    }
+
     /// <summary>The candidates of one pool.</summary>
     public ReadOnlySpan<float> LogpsOf(int pool) => Logps.AsSpan(Start[pool], Start[pool + 1] - Start[pool]);
 
@@ -57,18 +66,15 @@ public sealed class PoolScorer(LlamaModel model, ComputeLimits? limits = null, b
     {
         if (IsBatchInvariant(weights))
             return weights.WithPacked(packed => FusedForward.Score(packed, model.Config, model.Rotary, pools, outputFeatures));
-        var starts = new int[pools.Count + 1];
-        for (var n = 0; n < pools.Count; n++)
-            starts[n + 1] = starts[n] + pools[n].Candidates;
+        var starts = PoolScores.StartsOf(pools);
         var d = FeatureSize;
         var logps = new float[starts[^1]];
         var features = outputFeatures ? new float[(long)starts[^1] * d] : null;
         using var _ = no_grad();
         Forward(weights, pools, (parts, batch, hidden_Ud) =>
         {
-            var expected_Ud = features is not null && batch.Candidate_T is not null ? zeros_like(hidden_Ud) : null;
-            var logps_T = OutputHead.TokenLogps(weights, batch, hidden_Ud, Limits.Logits, expected_Ud is null ? null
-                : (first, logits_uV) => expected_Ud.narrow(0, first, logits_uV.shape[0]).copy_(logits_uV.softmax(1).matmul(weights.Output)));
+            var expected_Ud = features is not null && batch.Candidate_T is not null ? empty_like(hidden_Ud) : null;
+            var logps_T = OutputHead.TokenLogps(weights, batch, hidden_Ud, Limits.Logits, expected_Ud);
             var ofParts = LlamaModel.CandidateLogps(batch, logps_T).data<float>().ToArray();
             var featuresOfParts = features is null ? null : OutputFeatures(weights, batch, expected_Ud).data<float>().ToArray();
             for (var i = 0; i < parts.Count; i++)

@@ -3,6 +3,7 @@ using MassDpo.Policy.Generation;
 using MassDpo.Policy.Model;
 using MassDpo.PolicyKit;
 using MassDpo.TestKit;
+using static MassDpo.Policy.Tests.GoldenNumbers;
 
 namespace MassDpo.Policy.Tests.Generation;
 
@@ -43,6 +44,4 @@ public sealed class GoldenGenerationTests
         Assert.Equal(expected[1..], found[0]);
         Assert.Equal(expected[40..], found[1][..(expected.Length - 40)]);
     }
-
-    private static int[] Ints(JsonElement json) => [.. json.EnumerateArray().Select(x => x.GetInt32())];
 }

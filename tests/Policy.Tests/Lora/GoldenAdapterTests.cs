@@ -6,6 +6,7 @@ using MassDpo.Policy.Scoring;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Files;
 using MassDpo.TestKit;
+using static MassDpo.Policy.Tests.GoldenNumbers;
 using static TorchSharp.torch;
 
 namespace MassDpo.Policy.Tests.Lora;
@@ -143,17 +144,6 @@ public sealed class GoldenAdapterTests
     private static Dictionary<string, JsonElement> Config(string directory) =>
         JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(File.ReadAllBytes(Path.Combine(directory, PeftDirectory.Config)))!;
 
-    private static double[] Doubles(JsonElement json) => [.. json.EnumerateArray().Select(x => x.GetDouble())];
-
-    // Relative to the largest number: single gradients may lie near 0.
-    private static void AssertRelative(double[] expected, float[] actual, double tolerance)
-    {
-        Assert.Equal(expected.Length, actual.Length);
-        var scale = expected.Max(Math.Abs);
-        for (var i = 0; i < expected.Length; i++)
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance * scale, $"at {i}: expected {expected[i]}, found {actual[i]}");
-    }
-
     private sealed class Golden : IDisposable
     {
         private readonly JsonDocument _document;
@@ -187,7 +177,5 @@ public sealed class GoldenAdapterTests
             Model.Dispose();
             _document.Dispose();
         }
-
-        private static int[] Ints(JsonElement json) => [.. json.EnumerateArray().Select(x => x.GetInt32())];
     }
 }

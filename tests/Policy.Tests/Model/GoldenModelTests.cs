@@ -4,6 +4,7 @@ using MassDpo.Policy.Scoring;
 using MassDpo.PolicyKit;
 using MassDpo.Shared.Contracts;
 using MassDpo.TestKit;
+using static MassDpo.Policy.Tests.GoldenNumbers;
 
 namespace MassDpo.Policy.Tests.Model;
 
@@ -115,20 +116,5 @@ public sealed class GoldenModelTests
         Assert.Equal(policy.Weights.Config, config);
         using var weights = PolicyDirectory.LoadWeights(directory, config);
         Assert.Equal(policy.Weights.ComputeHash(), weights.ComputeHash());
-    }
-
-    private static double[][] Rows(JsonElement json) => [.. json.EnumerateArray().Select(Doubles)];
-
-    private static int[] Ints(JsonElement json) => [.. json.EnumerateArray().Select(x => x.GetInt32())];
-
-    private static double[] Doubles(JsonElement json) => [.. json.EnumerateArray().Select(x => x.GetDouble())];
-
-    // Relative to the largest number: single logits may lie near 0.
-    private static void AssertRelative(double[] expected, float[] actual, double tolerance)
-    {
-        Assert.Equal(expected.Length, actual.Length);
-        var scale = expected.Max(Math.Abs);
-        for (var i = 0; i < expected.Length; i++)
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance * scale, $"at {i}: expected {expected[i]}, found {actual[i]}");
     }
 }
