@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using MassDpo.Policy.Model;
 using MassDpo.Policy.Scoring;
 using MassDpo.PolicyKit;
@@ -111,9 +112,11 @@ public sealed class GoldenModelTests
         using var folder = new TempFolder();
         using var policy = Stories260K.Load(SharedData.PathOf("data/models/stories260K/stories260K.bin"));
         var directory = folder["stories"];
-        PolicyDirectory.Save(directory, policy.Weights.Config, Tokenizers.WordLevelTokenizerTests.Numbered(policy.Weights.Config.VocabularySize), policy.Weights);
+        var tokenizer = Llama2cTokenizer.Load(SharedData.PathOf("data/models/stories260K/tok512.bin"));
+        PolicyDirectory.Save(directory, policy.Weights.Config, tokenizer, policy.Weights);
         var config = PolicyDirectory.LoadConfig(directory);
         Assert.Equal(policy.Weights.Config, config);
+        Assert.True(JsonNode.DeepEquals(tokenizer.ToJson(), PolicyDirectory.LoadTokenizer(directory, config).ToJson()));
         using var weights = PolicyDirectory.LoadWeights(directory, config);
         Assert.Equal(policy.Weights.ComputeHash(), weights.ComputeHash());
     }
