@@ -42,4 +42,5 @@ public sealed record EvaluationResult(RankingMetrics Ranking, RankingMetrics? Pe
 /// <param name="RewardAccuracy">share of rejected responses with z &lt; 0</param>
 /// <param name="RewardHitRate1">share of records in which all have</param>
 /// <param name="Loss">Plackett–Luce loss over each record's negatives, in nats</param>
-public sealed record PreferenceMetrics(double RewardAccuracy, double RewardHitRate1, double Loss);
+/// <param name="Beta">β of the loss: not the one that was trained with, unless they were set alike</param>
+public sealed record PreferenceMetrics(double RewardAccuracy, double RewardHitRate1, double Loss, double Beta);

@@ -122,6 +122,6 @@ public static class Evaluator
             record++;
         }
         return new EvaluationResult(RankingMetrics.Of(summed)!, severalTokens ? RankingMetrics.Of(perToken) : null,
-            reference is null ? null : new PreferenceMetrics(accuracy / record, (double)hits / record, loss / record), data.Skipped.Count);
+            reference is null ? null : new PreferenceMetrics(accuracy / record, (double)hits / record, loss / record, options.Beta), data.Skipped.Count);
     }
 }

@@ -42,11 +42,11 @@ internal static class RunSummary
         Row("margin to the best rejected, nats", r => Number(r.Ranking.Margin));
         if (shown.Any(column => column.Result.PerToken is not null))
             Row("HR@1 per token", r => r.PerToken is { } perToken ? Percent(perToken.HitRate1) : "");
-        if (shown.Any(column => column.Result.Preference is not null))
+        if (shown.Select(column => column.Result.Preference).FirstOrDefault(preference => preference is not null) is { } first)
         {
             Row("reward accuracy against the reference", r => r.Preference is { } p ? Percent(p.RewardAccuracy) : "");
             Row("reward HR@1", r => r.Preference is { } p ? Percent(p.RewardHitRate1) : "");
-            Row("Plackett–Luce loss, nats", r => r.Preference is { } p ? Number(p.Loss) : "");
+            Row(string.Create(CultureInfo.InvariantCulture, $"Plackett–Luce loss at β = {first.Beta}, nats"), r => r.Preference is { } p ? Number(p.Loss) : "");
         }
         Output.Out.Write(table);
         if (shown[0].Result.Skipped > 0)

@@ -24,7 +24,7 @@ internal static class EvalVerb
         foreach (var option in new Option[] { data, policy, reference, json })
             command.Options.Add(option);
         var settings = new SettingOptions(command,
-            ("--beta", "eval.beta", "BETA", "β of reward accuracy and loss."),
+            ("--beta", "eval.beta", "BETA", "β of the loss."),
             ("--threads", "runtime.threads", "N", "Threads inside one tensor operation."));
         command.SetAction(async (parsed, cancellation) =>
         {
