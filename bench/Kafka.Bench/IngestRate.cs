@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Confluent.Kafka;
+using MassDpo.Ingest;
 using MassDpo.Ingest.Records;
 using MassDpo.Kafka.Client;
 using MassDpo.Kafka.Development;
@@ -27,20 +28,25 @@ internal static class IngestRate
     private const long BytesPerPartition = 3 << 20;
     private const int Items = 2000;
 
-    private static readonly (string Name, int Candidates, int Padding)[] Kinds = [("small", 4, 0), ("large", 20, 450)];
+    // Texts take a thousand times as long as items.
+    private const int Words = 200;
+    private const int TextRecords = 2000;
+
+    private static readonly (string Name, int Candidates, int Padding)[] Kinds = [("small", 4, 0), ("large", 20, 450), ("text", 8, 0)];
 
     public static async Task RunAsync(int rounds)
     {
         var items = Enumerable.Range(0, Items).Select(i => $"item {i:D4}").ToArray();
-        var validator = new RecordValidator(new RecordEncoder(WordLevelTokenizer.Create(items, splitsAtWhitespace: false), MadePolicy.Config(vocabulary: Items + 4)), Duplicates.Drop, 1 << 20);
-        Console.WriteLine("| records | bytes each | bare consumer, records/s | KafkaSource | with RecordValidator | source / bare | with validator / bare | validator alone |");
-        Console.WriteLine("|---|---|---|---|---|---|---|---|");
+        RecordValidator ofItems = Validator(WordLevelTokenizer.Create(items, splitsAtWhitespace: false)), ofTexts = Validator(BpeTrainer.Train(items, vocabulary: 400));
+        Console.WriteLine("| records | bytes each | bare consumer, records/s | KafkaSource | validated in place | validated on 2 threads | source / bare | in place / bare | on 2 / bare | validator alone |");
+        Console.WriteLine("|---|---|---|---|---|---|---|---|---|");
         foreach (var (name, candidates, padding) in Kinds)
         {
             using var broker = new MockBroker();
             broker.CreateTopic("records", Partitions);
-            var values = Values(items, candidates, padding);
-            var records = await FillAsync(broker, values);
+            var isText = name == "text";
+            var (values, validator) = (isText ? Texts(items, candidates) : Values(items, candidates, padding), isText ? ofTexts : ofItems);
+            var records = await FillAsync(broker, values, isText ? TextRecords : (long)(BytesPerPartition / (values.Average(value => value.Length) + 150)) * Partitions);
             var rates = new Dictionary<string, List<double>>();
             // The first round is a warm-up; in each the order is another.
             for (var round = 0; round <= rounds; round++)
@@ -48,8 +54,9 @@ internal static class IngestRate
                 var contestants = new (string, Func<string, Task<double>>)[]
                 {
                     ("bare", group => Task.FromResult(Bare(broker, group, records))),
-                    ("source", group => SourceAsync(broker, group, records, null)),
-                    ("validated", group => SourceAsync(broker, group, records, validator)),
+                    ("source", group => SourceAsync(broker, group, records)),
+                    ("validated", group => ValidatedAsync(broker, group, records, validator, 1)),
+                    ("validated on 2", group => ValidatedAsync(broker, group, records, validator, 2)),
                     ("validator", _ => Task.FromResult(Alone(values, validator, records))),
                 };
                 for (var i = 0; i < contestants.Length; i++)
@@ -62,11 +69,14 @@ internal static class IngestRate
                         rates[what].Add(records / seconds);
                 }
             }
-            var (bare, source, validated, alone) = (Median(rates["bare"]), Median(rates["source"]), Median(rates["validated"]), Median(rates["validator"]));
+            var bare = Median(rates["bare"]);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"| {records:N0} | {values.Average(value => value.Length):F0} | {Spread(rates["bare"])} | {Spread(rates["source"])} | {Spread(rates["validated"])} | {source / bare:F2} | {validated / bare:F2} | {Spread(rates["validator"])} |"));
+                $"| {records:N0} | {values.Average(value => value.Length):F0} | {Spread(rates["bare"])} | {Spread(rates["source"])} | {Spread(rates["validated"])} | {Spread(rates["validated on 2"])} | {Median(rates["source"]) / bare:F2} | {Median(rates["validated"]) / bare:F2} | {Median(rates["validated on 2"]) / bare:F2} | {Spread(rates["validator"])} |"));
         }
     }
+
+    private static RecordValidator Validator(Tokenizer tokenizer) =>
+        new(new RecordEncoder(tokenizer, MadePolicy.Config(vocabulary: tokenizer.VocabularySize, positions: 1 << 14)), Duplicates.Drop, 1 << 20);
 
     private static double Bare(MockBroker broker, string group, long records)
     {
@@ -86,21 +96,38 @@ internal static class IngestRate
         return bytes > 0 ? seconds : throw new InvalidDataException("empty records");
     }
 
-    private static async Task<double> SourceAsync(MockBroker broker, string group, long records, RecordValidator? validator)
+    private static async Task<double> SourceAsync(MockBroker broker, string group, long records)
     {
-        var options = new KafkaSourceOptions("records", group, new StartPoint(StartKind.Earliest), 1 << 20, TimeSpan.FromMinutes(1));
-        await using var source = await KafkaSource.OpenAsync(new KafkaOptions(broker.Bootstrap, []), options, TimeProvider.System, CancellationToken.None);
+        await using var source = await OpenAsync(broker, group);
+        return await ReadAsync(source.ReadAsync(new SettledPositions(), CancellationToken.None), records, entry => entry);
+    }
+
+    private static async Task<double> ValidatedAsync(MockBroker broker, string group, long records, RecordValidator validator, int validators)
+    {
+        await using var source = await OpenAsync(broker, group);
+        return await ReadAsync(new ValidatedSource(source, validator, validators).ReadAsync(new SettledPositions(), CancellationToken.None), records,
+            validated => validated.Dead is { } dead ? throw new InvalidDataException(dead.Reason) : validated.Entry);
+    }
+
+    private static Task<KafkaSource> OpenAsync(MockBroker broker, string group) =>
+        KafkaSource.OpenAsync(new KafkaOptions(broker.Bootstrap, []), new KafkaSourceOptions("records", group, new StartPoint(StartKind.Earliest), 1 << 20, TimeSpan.FromMinutes(1)),
+            TimeProvider.System, CancellationToken.None);
+
+    // In seconds.
+    private static async Task<double> ReadAsync<T>(IAsyncEnumerable<T> entries, long records, Func<T, SourceEntry> entryOf)
+    {
         var (start, read) = (0L, 0L);
-        await foreach (var entry in source.ReadAsync(new SettledPositions(), CancellationToken.None))
+        await foreach (var entry in entries)
         {
-            if (entry is SourceEntry.Changed)
-                throw new InvalidDataException("partitions came or went in the middle");
-            if (entry is not SourceEntry.Bytes)
-                continue;
-            if (read++ == 0)
-                start = Stopwatch.GetTimestamp();
-            if (validator?.Validate(entry).Dead is { } dead)
-                throw new InvalidDataException(dead.Reason);
+            switch (entryOf(entry))
+            {
+                case SourceEntry.Changed:
+                    throw new InvalidDataException("partitions came or went in the middle");
+                case SourceEntry.Bytes:
+                    if (read++ == 0)
+                        start = Stopwatch.GetTimestamp();
+                    break;
+            }
             if (read == records)
                 break;
         }
@@ -116,10 +143,9 @@ internal static class IngestRate
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
-    private static async Task<long> FillAsync(MockBroker broker, byte[][] values)
+    private static async Task<long> FillAsync(MockBroker broker, byte[][] values, long records)
     {
         using var producer = new RecordProducer(new KafkaOptions(broker.Bootstrap, []), "records");
-        var records = (long)(BytesPerPartition / (values.Average(value => value.Length) + 150)) * Partitions;
         for (var i = 0L; i < records; i++)
             await producer.ProduceAsync($"record {i}", null, values[i % values.Length], CloudEvents.Of(CloudEvents.RecordType, "bench", $"{i}"), CancellationToken.None, (int)(i % Partitions));
         await producer.FlushAsync(CancellationToken.None);
@@ -138,6 +164,19 @@ internal static class IngestRate
             var meta = padding > 0 ? $",\"meta\":\"{new string('x', padding)}\"" : "";
             return Encoding.UTF8.GetBytes($"{{\"id\":\"{i:D6}\",\"prompt\":{{\"history\":[{string.Join(',', names[..3])}]}},\"chosen\":{names[3]},\"rejected\":[{string.Join(',', names[4..])}]{meta}}}");
         })];
+    }
+
+    // A prompt that all candidates are tokenised with.
+    private static byte[][] Texts(string[] items, int candidates)
+    {
+        var random = new StableRandom(1, 0x7E27);
+        return [.. Enumerable.Range(0, 1000).Select(i =>
+        {
+            var responses = Enumerable.Range(0, candidates).Select(_ => $"\"{Sentence(20)}\"").ToList();
+            return Encoding.UTF8.GetBytes($"{{\"id\":\"{i:D6}\",\"prompt\":\"{Sentence(Words)}\",\"chosen\":{responses[0]},\"rejected\":[{string.Join(',', responses[1..])}]}}");
+        })];
+
+        string Sentence(int words) => string.Join(' ', Enumerable.Range(0, words).Select(_ => items[random.Below(items.Length)]));
     }
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);

@@ -1,4 +1,3 @@
-using MassDpo.Ingest.Records;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
@@ -23,14 +22,14 @@ public abstract record IngestMessage
 }
 
 /// <summary>
-/// An intake: reads a source, validates, and hands pools to selectors as fast as the learner grants slots.
+/// An intake: reads a source of validated records, and hands pools to selectors as fast as the learner grants slots.
 /// States: no epoch yet (holds nothing); reading (records in hand, blocks granted); ended (all read, blocks may still be handed out again); stopped.
 /// It persists nothing: on a new epoch it drops what it holds, starts again at the watermark of what is settled and skips the rest of it. After a
 /// restart it asks the learner for a new epoch, for the same reason. It holds a granted block until its batch is closed, so that the block can be
 /// handed out again. A record that cannot be used goes to the learner as a dead letter, which settles its position.
 /// </summary>
-public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSource source, RecordValidator validator, IControlLink control,
-    IPoolsLink pools, IngestOptions options) : Actor<IngestMessage>
+public sealed class IngestActor(IActorContext<IngestMessage> context, ValidatedSource source, IControlLink control, IPoolsLink pools,
+    IngestOptions options) : Actor<IngestMessage>
 {
     // Entries read in one go: what the learner tells meanwhile has to wait.
     private const int Turn = 32;
@@ -39,10 +38,9 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
     private readonly SortedDictionary<long, PoolBlock> _granted = [];
     private readonly List<PassEnd> _passEnds = [];
     private IDisposable? _membership;
-    private IAsyncEnumerator<SourceEntry>? _entries;
+    private IAsyncEnumerator<ValidatedEntry>? _entries;
     private CancellationTokenSource? _reading;
     private Task<bool>? _pending;
-    private SettledPositions _settled = new();
     private InputShare _share = InputShare.All(source.Name);
     private long _epoch = -1;
     private long _offered;
@@ -108,10 +106,10 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
         _inHand.Clear();
         _granted.Clear();
         _passEnds.Clear();
-        (_epoch, _settled, _offered, _ended, _over, _stopped) = (opened.Epoch, opened.Settled, 0, false, false, false);
+        (_epoch, _offered, _ended, _over, _stopped) = (opened.Epoch, 0, false, false, false);
         _share = InputShare.All(source.Name);
         _reading = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        _entries = source.ReadAsync(_settled, _reading.Token).GetAsyncEnumerator(_reading.Token);
+        _entries = source.ReadAsync(opened.Settled, _reading.Token).GetAsyncEnumerator(_reading.Token);
         context.Instruments.Entered(options.Name, _epoch);
         context.Instruments.InHand(0);
         context.Lacks(null);
@@ -177,9 +175,9 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
             await control.SendAsync(new SlotRequest(options.Name, _epoch, _offered, [.. _passEnds], _ended, _share), cancellation);
     }
 
-    private async ValueTask TakeAsync(SourceEntry entry, CancellationToken cancellation)
+    private async ValueTask TakeAsync(ValidatedEntry entry, CancellationToken cancellation)
     {
-        switch (entry)
+        switch (entry.Entry)
         {
             case SourceEntry.PassEnd end:
                 _passEnds.Add(new PassEnd(end.Position.Source, end.Position.Pass, end.Position.Index));
@@ -198,15 +196,12 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
                 await control.SendAsync(new IntakeChanged(options.Name, _epoch), cancellation);
                 return;
         }
-        if (_settled.Contains(entry.Position))
-            return;
-        var (pool, dead) = validator.Validate(entry);
-        if (dead is not null)
-        {
+        entry.Failure?.Throw();
+        if (entry.Dead is { } dead)
             await control.SendAsync(new PositionDead(options.Name, _epoch, dead), cancellation);
+        if (entry.Pool is not { } pool)
             return;
-        }
-        _inHand.Enqueue(pool!);
+        _inHand.Enqueue(pool);
         _offered++;
     }
 
@@ -297,7 +292,7 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, IRecordSou
         (_entries, _reading, _pending) = (null, null, null);
     }
 
-    private static async Task AbandonAsync(Task<bool> pending, IAsyncEnumerator<SourceEntry> entries)
+    private static async Task AbandonAsync(Task<bool> pending, IAsyncEnumerator<ValidatedEntry> entries)
     {
         try
         {

@@ -58,7 +58,8 @@ public sealed class SimulatedRun : IDisposable
         var links = faults?.Invoke(_links) ?? _links;
         _learner = new LearnerRole(_host, links, stream.Policy, _source.Identity, _directory, options, new LearnerSeams(progress ?? (_ => { }), Tapped.Add));
         _cache = SelectorRole.OpenCache(stream.Policy, options, _directory.Files, NullLogger.Instance);
-        SelectorRole.Spawn(_host, links, stream.Policy, _cache, _source, options);
+        // All on the schedule's one thread.
+        SelectorRole.Spawn(_host, links, stream.Policy, _cache, _source, options with { Validators = 1 });
     }
 
     public string Output { get; }

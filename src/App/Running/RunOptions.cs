@@ -21,6 +21,7 @@ public sealed record RunOptions
 
     public required Duplicates Duplicates { get; init; }
     public required FileSourceOptions Files { get; init; }
+    public required int Validators { get; init; }
     /// <summary>How the policy is loaded: what reads records for it, its adapter, its limits.</summary>
     public required PolicyOptions Policy { get; init; }
     public required SelectionOptions Selection { get; init; }
@@ -69,6 +70,7 @@ public sealed record RunOptions
         {
             Duplicates = settings.Choice("ingest.duplicates", new Dictionary<string, Duplicates> { ["drop"] = Duplicates.Drop, ["keep"] = Duplicates.Keep }),
             Files = new FileSourceOptions(Order(settings), seed, settings.Integer("ingest.passes", 1), settings.Long("ingest.max-records", 0), maxRecordBytes),
+            Validators = settings.Integer("ingest.validators", 1, 1024),
             Policy = policy,
             Selection = new SelectionOptions(
                 method,
@@ -138,7 +140,7 @@ public sealed record RunOptions
     /// <summary>What a resume must agree with: everything that a result depends on.</summary>
     public RunIdentity Identity(string policy, string data, string scoring)
     {
-        string[] leftOut = ["ingest.passes", "ingest.max-records", "selection.selectors", "selection.reference-cache", "selection.effective-rank",
+        string[] leftOut = ["ingest.passes", "ingest.max-records", "ingest.validators", "selection.selectors", "selection.reference-cache", "selection.effective-rank",
             "selection.include-meta", "slots.", "checkpoint.", "logs.", "metrics.", "runtime.progress", "kafka.", "lora.adapter"];
         var values = Settings.Where(setting => !leftOut.Any(name => setting.Key.StartsWith(name, StringComparison.Ordinal))).ToDictionary(StringComparer.Ordinal);
         values["policy"] = policy;

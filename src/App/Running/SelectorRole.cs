@@ -42,8 +42,8 @@ internal static class SelectorRole
                 new SelectionEngine(policy.Scorer, policy.Found, cache, options.Selection, host.Clock), control, pools, selections, snapshots, selector),
                 new ActorOptions { Dispatch = Dispatch.OwnThread });
         }
-        var validator = new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes);
+        var records = new ValidatedSource(source, new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes), options.Validators);
         var intake = new IngestOptions(process + "ingest", options.Window);
-        host.Spawn<IngestMessage>(intake.Name, context => new IngestActor(context, source, validator, control, pools, intake));
+        host.Spawn<IngestMessage>(intake.Name, context => new IngestActor(context, records, control, pools, intake));
     }
 }

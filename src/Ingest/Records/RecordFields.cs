@@ -75,10 +75,10 @@ internal sealed class RecordFields(Func<ReadOnlySpan<byte>, string?>? known, Rea
                 (_chat, _messages) = (name, MessageReader.Read(ref reader, name));
                 break;
             case "chosen":
-                _chosen = ReadResponse(ref reader, name, known);
+                _chosen = ReadResponse(ref reader, name);
                 break;
             case "rejected":
-                _rejected = reader.TokenType == JsonTokenType.StartArray ? OneOrMore(ReadResponses(ref reader, name)) : [ReadResponse(ref reader, name, known)];
+                _rejected = reader.TokenType == JsonTokenType.StartArray ? OneOrMore(ReadResponses(ref reader, name)) : [ReadResponse(ref reader, name)];
                 break;
             case "candidates":
                 _candidates = ReadResponses(ref reader, name);
@@ -107,7 +107,7 @@ internal sealed class RecordFields(Func<ReadOnlySpan<byte>, string?>? known, Rea
                 if (name.StartsWith("rejected", StringComparison.Ordinal)
                     && int.TryParse(name.AsSpan("rejected".Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
                 {
-                    if (!(_numbered ??= []).TryAdd(number, ReadResponse(ref reader, name, known)))
+                    if (!(_numbered ??= []).TryAdd(number, ReadResponse(ref reader, name)))
                         throw Bad($"'{Current}' is 'rejected{number}' again: keep one of them");
                     break;
                 }
@@ -216,7 +216,7 @@ internal sealed class RecordFields(Func<ReadOnlySpan<byte>, string?>? known, Rea
     private static int IndexOfName(in Utf8JsonReader reader)
     {
         for (var i = 0; i < NamesUtf8.Length; i++)
-            if (reader.ValueTextEquals(NamesUtf8[i]))
+            if (reader.ValueIsEscaped ? reader.ValueTextEquals(NamesUtf8[i]) : reader.ValueSpan.SequenceEqual(NamesUtf8[i]))
                 return i;
         return -1;
     }
@@ -236,7 +236,9 @@ internal sealed class RecordFields(Func<ReadOnlySpan<byte>, string?>? known, Rea
                 if (reader.TokenType != JsonTokenType.PropertyName || !reader.ValueTextEquals("history"u8))
                     throw Bad("'prompt' as an object is {\"history\": [\"item\", …]}");
                 reader.Read();
-                var items = ReadList(ref reader, "prompt.history", ReadItem, known);
+                var items = OpenList(reader, "prompt.history");
+                while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+                    items.Add(ReadItem(ref reader, "prompt.history"));
                 reader.Read();
                 return reader.TokenType == JsonTokenType.EndObject
                     ? Prompt.OfHistory(items)
@@ -246,32 +248,29 @@ internal sealed class RecordFields(Func<ReadOnlySpan<byte>, string?>? known, Rea
         }
     }
 
-    private List<string> ReadResponses(ref Utf8JsonReader reader, string name) => ReadList(ref reader, name, ReadResponse, known);
-
-    private delegate string ReadOne(ref Utf8JsonReader reader, string name, Func<ReadOnlySpan<byte>, string?>? known);
-
-    private static List<string> ReadList(ref Utf8JsonReader reader, string name, ReadOne readOne, Func<ReadOnlySpan<byte>, string?>? known)
+    private List<string> ReadResponses(ref Utf8JsonReader reader, string name)
     {
-        if (reader.TokenType != JsonTokenType.StartArray)
-            throw Wrong(name, "a list", reader);
-        // Room for a usual pool, and for its chosen one before it.
-        var list = new List<string>(24);
+        var list = OpenList(reader, name);
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-            list.Add(readOne(ref reader, name, known));
+            list.Add(ReadResponse(ref reader, name));
         return list;
     }
 
-    private static string ReadItem(ref Utf8JsonReader reader, string name, Func<ReadOnlySpan<byte>, string?>? known) =>
+    private static List<string> OpenList(in Utf8JsonReader reader, string name) =>
+        // Room for a usual pool, and for its chosen one before it.
+        reader.TokenType == JsonTokenType.StartArray ? new List<string>(24) : throw Wrong(name, "a list", reader);
+
+    private string ReadItem(ref Utf8JsonReader reader, string name) =>
         reader.TokenType != JsonTokenType.String ? throw Wrong(name, "a text", reader)
         : known is not null && !reader.ValueIsEscaped && known(reader.ValueSpan) is { } text ? text
         : reader.GetString()!;
 
-    private string ReadResponse(ref Utf8JsonReader reader, string name, Func<ReadOnlySpan<byte>, string?>? known)
+    private string ReadResponse(ref Utf8JsonReader reader, string name)
     {
         var isOne = reader.TokenType == JsonTokenType.StartObject;
         return isOne || reader.TokenType == JsonTokenType.StartArray
             ? StandIn(new Response(null, MessageReader.Read(ref reader, name)) { IsOneMessage = isOne })
-            : ReadItem(ref reader, name, known);
+            : ReadItem(ref reader, name);
     }
 
     private static List<double>? ReadNumbers(ref Utf8JsonReader reader, string name)

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using MassDpo.Policy.Chat;
 using MassDpo.Policy.Tokenizers;
 using MassDpo.Shared.Contracts;
@@ -83,10 +84,11 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config, Chat
                 "a history begins with the BOS token, and the policy's config.json has no bos_token_id: set it");
             return null;
         }
-        if (tokenizer.IdOf(record.Candidates[0]) is not { } chosen)
+        var candidates = Span(record.Candidates);
+        if (tokenizer.IdOf(candidates[0]) is not { } chosen)
         {
             why = new Rejection(DeadLetterCodes.UnknownItem,
-                $"the chosen item '{Excerpt.Of(record.Candidates[0])}' is not in the policy's vocabulary: add it with sft --items, "
+                $"the chosen item '{Excerpt.Of(candidates[0])}' is not in the policy's vocabulary: add it with sft --items, "
                 + "or drop the record");
             return null;
         }
@@ -104,13 +106,13 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config, Chat
                 unknown++;
         }
         Array.Resize(ref prompt, length);
-        var responses = new int[record.Candidates.Count][];
+        var responses = new int[candidates.Length][];
         responses[0] = Single(chosen);
         length = 1;
         List<int>? kept = null;
-        for (var i = 1; i < record.Candidates.Count; i++)
+        for (var i = 1; i < candidates.Length; i++)
         {
-            if (tokenizer.IdOf(record.Candidates[i]) is { } id)
+            if (tokenizer.IdOf(candidates[i]) is { } id)
             {
                 responses[length++] = Single(id);
                 kept?.Add(i);
@@ -257,35 +259,47 @@ public sealed class RecordEncoder(Tokenizer tokenizer, PolicyConfig config, Chat
     private static PreferenceRecord DropDuplicates(PreferenceRecord record, out int dropped)
     {
         List<int>? kept = null;
-        var candidates = record.Candidates;
-        var seen = candidates.Count > Few ? new HashSet<string>(candidates.Count, StringComparer.Ordinal) : null;
-        Span<int> hashes = stackalloc int[Few];
-        for (var i = 0; i < candidates.Count; i++)
+        var candidates = Span(record.Candidates);
+        var seen = candidates.Length > Few ? new HashSet<string>(candidates.Length, StringComparer.Ordinal) : null;
+        Span<int> marks = stackalloc int[Few];
+        for (var i = 0; i < candidates.Length; i++)
         {
-            if (seen?.Add(candidates[i]) ?? IsNew(candidates, i, hashes))
+            if (seen?.Add(candidates[i]) ?? IsNew(candidates, i, marks))
                 kept?.Add(i);
             else
                 kept ??= [.. Enumerable.Range(0, i)];
         }
-        dropped = kept is null ? 0 : candidates.Count - kept.Count;
+        dropped = kept is null ? 0 : candidates.Length - kept.Count;
         return kept is null ? record : Keep(record, kept);
     }
 
     // Whether none of the candidates before equals it.
-    private static bool IsNew(IReadOnlyList<string> candidates, int index, Span<int> hashes)
+    private static bool IsNew(ReadOnlySpan<string> candidates, int index, Span<int> marks)
     {
         var text = candidates[index];
-        var before = hashes[..index];
-        var hash = hashes[index] = text.GetHashCode();
-        for (var at = before.IndexOf(hash); at >= 0;)
+        var before = marks[..index];
+        var mark = marks[index] = Mark(text);
+        for (var at = before.IndexOf(mark); at >= 0;)
         {
             if (candidates[at] == text)
                 return false;
-            var next = before[(at + 1)..].IndexOf(hash);
+            var next = before[(at + 1)..].IndexOf(mark);
             at = next < 0 ? next : at + 1 + next;
         }
         return true;
     }
+
+    // Texts that differ in it differ. Of few texts a look at their ends costs less than to hash them; those that agree in it are compared.
+    private static int Mark(string text) =>
+        text.Length == 0 ? 0 : text.Length << 24 ^ text[0] << 16 ^ text[text.Length / 2] << 12 ^ text[Math.Max(0, text.Length - 2)] << 6 ^ text[^1];
+
+    // Each text is looked at several times, and a list that is an interface has a call for each look.
+    private static ReadOnlySpan<string> Span(IReadOnlyList<string> texts) => texts switch
+    {
+        List<string> list => CollectionsMarshal.AsSpan(list),
+        string[] array => array,
+        _ => texts.ToArray(),
+    };
 
     private static PreferenceRecord Keep(PreferenceRecord record, List<int> kept) => record with
     {

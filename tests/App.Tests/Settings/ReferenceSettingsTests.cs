@@ -161,7 +161,7 @@ public sealed partial class ReferenceSettingsTests
     {
         var before = RunOptions.From(EffectiveSettings.Load(null, [], [], []));
         Assert.Equal(["checkpoint", "ingest", "kafka", "learner", "logs", "lora", "metrics", "reference", "runtime", "selection", "slots"], before.Settings.Keys.Select(key => key[..key.IndexOf('.')]).Distinct().Order());
-        string[] free = ["ingest.passes=2", "ingest.max-records=5", "selection.selectors=2", "selection.reference-cache=1 MiB", "selection.reference-cache-directory=kept", "selection.reference-cache-disk=1 MiB", "selection.effective-rank=off", "selection.include-meta=on",
+        string[] free = ["ingest.passes=2", "ingest.max-records=5", "ingest.validators=1", "selection.selectors=2", "selection.reference-cache=1 MiB", "selection.reference-cache-directory=kept", "selection.reference-cache-disk=1 MiB", "selection.effective-rank=off", "selection.include-meta=on",
             "slots.max-staleness=1", "slots.max-attempts=9", "slots.lease=5s", "slots.drain=1s", "kafka.bootstrap=other", "kafka.group=other", "kafka.from=latest", .. before.Settings.Keys.Where(key => key.StartsWith("kafka.topics.", StringComparison.Ordinal)).Select(key => $"{key}={before.Settings[key]}"), "checkpoint.updates=1", "checkpoint.keep=9", "logs.segment=1", "logs.keep=9", "lora.adapter=other", "metrics.evaluate-every=9", "metrics.window=1", "metrics.sample=1", "runtime.progress=1s"];
         Assert.Empty(Identity(free).Identity("policy", "data", "fused").DifferencesTo(before.Identity("policy", "data", "fused")));
         foreach (var key in before.Settings.Keys.Except(free.Select(assignment => assignment[..assignment.IndexOf('=')])))

@@ -75,7 +75,7 @@ public sealed class IntakeModelTests
             };
         }
         var unsteady = new UnsteadyPools(pools, seed, failures);
-        host.Spawn<IngestMessage>(IntakeScene.Name, context => new IngestActor(context, source, IntakeScene.NewValidator(), control, unsteady,
+        host.Spawn<IngestMessage>(IntakeScene.Name, context => new IngestActor(context, new ValidatedSource(source, IntakeScene.NewValidator(), validators: 1), control, unsteady,
             new IngestOptions(IntakeScene.Name, window)));
         host.RunUntil(() => learner is { Done: true });
         AssertComplete(source, learner!, host, failures);

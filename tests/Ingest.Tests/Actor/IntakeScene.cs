@@ -26,7 +26,7 @@ internal sealed class IntakeScene
         Host = new SimulatedHost(seed);
         var pools = withPools?.Invoke(_pools) ?? _pools;
         var options = new IngestOptions(Name, window);
-        Host.Spawn<IngestMessage>(Name, context => new IngestActor(context, source, NewValidator(), _control, pools, options));
+        Host.Spawn<IngestMessage>(Name, context => new IngestActor(context, new ValidatedSource(source, NewValidator(), validators: 1), _control, pools, options));
     }
 
     public SimulatedHost Host { get; }
