@@ -63,7 +63,7 @@ public sealed class LoadedPolicy : IDisposable
         options ??= new PolicyOptions();
         var origin = PolicyOrigin.Of(directory, options.Lora?.Adapter);
         if (options.Lora?.Fresh is not null && origin.Adapter is not null)
-            throw new PolicyFormatException($"{origin.Adapter} is an adapter, which a run goes on training as it is: leave lora.rank at 0, or merge it into its base first");
+            throw new PolicyFormatException($"{origin.Adapter} is an adapter, which a run goes on training as it is: leave lora.rank at 0, or merge it into its base first (massdpo checkpoints promote --merge)");
         var config = PolicyDirectory.LoadConfig(origin.Base);
         var encoder = EncoderOf(origin, config, options.Encoding);
         var weights = origin.LoadWeights(config);
