@@ -74,8 +74,8 @@ internal static class Promotion
         var evaluation = Evaluator.Measure(start, weights, data, reference, request.Options);
         if (!Directory.Exists(request.To))
             return (evaluation, null);
-        // By its own config and tokenizer: what is promoted now may come from another run.
-        using var promoted = LoadedPolicy.Load(request.To, request.Options.Policy);
+        // By its own config, tokenizer and adapter: what is promoted now may come from another run.
+        using var promoted = LoadedPolicy.Load(request.To, request.Options.Policy with { Lora = null });
         var same = await EvaluationData.LoadAsync(request.Evaluation, promoted.Encoder, request.Options, cancellation);
         return (evaluation, Evaluator.Measure(promoted, promoted.Weights, same, same.HasSameCandidatesAs(data) ? reference : null, request.Options));
     }

@@ -98,8 +98,8 @@ public sealed class LoadedPolicy : IDisposable
     }
 }
 
-/// <summary>The adapter that a run is to train.</summary>
+/// <summary>The adapter on a policy that a run trains, or that others use.</summary>
 /// <param name="Fresh">a new one; null: none</param>
-/// <param name="Adapter">PEFT directory of one to go on with; null: none</param>
+/// <param name="Adapter">PEFT directory of one that is there; null: none</param>
 /// <param name="Seed">of what a new one starts with</param>
 public sealed record LoraRequest(LoraOptions? Fresh, string? Adapter, long Seed);

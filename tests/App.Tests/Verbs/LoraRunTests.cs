@@ -108,6 +108,39 @@ public sealed class LoraRunTests : IDisposable
     }
 
     [Fact]
+    public async Task An_adapter_whose_base_lies_elsewhere_is_used_beside_it_by_every_verb()
+    {
+        var (policy, adapter) = (Written(PolicyFamily.Llama), _folder["output/policy"]);
+        await Called.Well(Words(policy, _folder["output"], "--passes", "2"));
+        string[][] verbs =
+        [
+            // What a reference is measured with is its own.
+            ["eval", "--data", _stream.Data, "--json", "--reference", policy], ["generate", "--ids", "0,5", "--json", "--max-tokens", "8"], ["validate", _stream.Data],
+        ];
+        var (found, alone) = (new List<string>(), new List<string>());
+        foreach (var verb in verbs)
+        {
+            found.Add(Answer(await Called.With([.. verb, "--policy", adapter])));
+            alone.Add(Answer(await Called.With([.. verb, "--policy", policy])));
+        }
+        Assert.NotEqual(alone[..2], found[..2]);
+        Assert.Equal(alone[2], found[2]);
+        var config = Path.Combine(adapter, "adapter_config.json");
+        File.WriteAllText(config, File.ReadAllText(config).Replace(policy, "someone/a-model"));
+        foreach (var (verb, expected) in verbs.Zip(found))
+        {
+            await Called.Refused(1, [.. verb, "--policy", adapter], "its base 'someone/a-model' is no directory here", "lora.adapter", "adapter_config.json");
+            // The remedy.
+            Assert.Equal(expected, Answer(await Called.With([.. verb, "--policy", policy, "--set", $"lora.adapter={adapter}"])));
+        }
+        await Called.Refused(1, ["score", "--data", _stream.Data, "--policy", adapter], "lora.adapter");
+        await Called.Refused(1, ["score", "--data", _stream.Data, "--policy", policy, "--set", $"lora.adapter={policy}"], $"{policy} holds no adapter");
+
+        // The numbers alone: the verb names the policy by its directory.
+        string Answer(Called called) => called.Out.Replace(adapter, "POLICY").Replace(policy, "POLICY");
+    }
+
+    [Fact]
     public async Task A_run_that_trains_all_weights_has_nothing_to_merge()
     {
         var (policy, output) = (Written(PolicyFamily.Llama), _folder["output"]);
