@@ -1,12 +1,15 @@
+using MassDpo.Selection.Kernels;
+
 namespace MassDpo.Features.Bench;
 
 /// <summary>
-/// How well one kind of features agrees with the true gradients, over pools: of u_j = φ_j − φ_w, correlations within a pool of the cosines of all
-/// pairs and of the lengths, then the mean over pools; and Jaccard's index of the picks.
+/// How well one kind of features agrees with the true gradients, over pools whose z are all 0: of u_j = φ_j − φ_w, correlations within a pool of the cosines of all
+/// pairs, of the lengths, and of the ranks of what candidates gain; then the mean over pools. And of the picks, Jaccard's index, and the information that they have in
+/// the true gradients, as a share of what the true picks have.
 /// </summary>
-internal sealed class Agreement
+internal sealed class Agreement(KernelOptions options, Workspace workspace)
 {
-    private readonly List<double> _cosines = [], _lengths = [], _jaccards = [];
+    private readonly List<double> _cosines = [], _lengths = [], _gains = [], _jaccards = [], _information = [];
 
     /// <summary>Adds one pool.</summary>
     /// <param name="truth">[n × n] inner products of the true u</param>
@@ -17,17 +20,34 @@ internal sealed class Agreement
     {
         AddIfDefined(_cosines, Correlation(Cosines(truth), Cosines(features)));
         AddIfDefined(_lengths, Correlation(Lengths(truth), Lengths(features)));
-        _jaccards.Add(Jaccard(truePicks, picks));
+        for (var step = 0; step < truePicks.Length; step++)
+            AddIfDefined(_gains, Correlation(Ranks(AfterOneMore(truth, truePicks[..step])), Ranks(AfterOneMore(features, truePicks[..step]))));
+        Add(truth, truePicks, picks);
     }
 
     /// <summary>Adds picks that come from no features.</summary>
-    public void Add(int[] truePicks, int[] picks) => _jaccards.Add(Jaccard(truePicks, picks));
+    public void Add(double[] truth, int[] truePicks, int[] picks)
+    {
+        _jaccards.Add(Jaccard(truePicks, picks));
+        AddIfDefined(_information, Information(Objective.Exact, truth, picks) / Information(Objective.Exact, truth, truePicks));
+    }
 
-    /// <summary>Means over pools; NaN where nothing was defined.</summary>
-    public (double Cosines, double Lengths, double Jaccard) Means => (Mean(_cosines), Mean(_lengths), Mean(_jaccards));
+    /// <summary>Means over pools, of gains over each step of the true picks too; NaN where nothing was defined.</summary>
+    public (double Cosines, double Lengths, double Gains, double Jaccard, double Information) Means =>
+        (Mean(_cosines), Mean(_lengths), Mean(_gains), Mean(_jaccards), Mean(_information));
 
     /// <summary>Jaccard's index of two choices.</summary>
     public static double Jaccard(int[] a, int[] b) => (double)a.Intersect(b).Count() / a.Union(b).Count();
+
+    // What mass has with each candidate beside those picked: its order is that of their gains.
+    private double[] AfterOneMore(double[] gram, int[] picked) =>
+        [.. Enumerable.Range(0, (int)Math.Sqrt(gram.Length)).Except(picked).Select(j => Information(Objective.Mass, gram, [.. picked, j]))];
+
+    private double Information(Objective objective, double[] gram, int[] subset) =>
+        FisherInformation.Of(objective, Pool.OfGram(new double[(int)Math.Sqrt(gram.Length)], gram), subset, options, workspace);
+
+    // From 1; those that are equal share the mean of theirs.
+    private static double[] Ranks(double[] values) => [.. values.Select(value => values.Count(other => other < value) + (values.Count(other => other == value) + 1) / 2.0)];
 
     private static double Mean(List<double> values) => values.Count == 0 ? double.NaN : values.Average();
 

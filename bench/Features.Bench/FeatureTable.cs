@@ -31,8 +31,8 @@ internal static class FeatureTable
                                   where kind != FeatureKind.Lora || policy.Weights.Lora is not null
                                   select new FeatureForm(kind, unitLength)];
         using var truth = new TrueGradients(policy.Model, policy.Weights);
-        var (agreements, random, workspace) = (forms.ToDictionary(form => form, _ => new Agreement()), new Agreement(), new Workspace());
-        var options = new KernelOptions { Negatives = request.Negatives, Beta = 1 };
+        var (options, workspace) = (new KernelOptions { Negatives = request.Negatives, Beta = 1 }, new Workspace());
+        var (agreements, random) = (forms.ToDictionary(form => form, _ => new Agreement(options, workspace)), new Agreement(options, workspace));
         for (var i = 0; i < pools.Count; i++)
         {
             var expected = Differences(truth.Gram(pools[i]), pools[i].Candidates);
@@ -43,7 +43,7 @@ internal static class FeatureTable
                 agreements[form].Add(expected, gram, picks, Picks(gram, options, workspace));
             }
             var draws = new StableRandom(1, i);
-            random.Add(picks, Indices(Kernel.Random(new Pool(new double[pools[i].Candidates - 1]), options, workspace, ref draws)));
+            random.Add(expected, picks, Indices(Kernel.Random(new Pool(new double[pools[i].Candidates - 1]), options, workspace, ref draws)));
         }
 
         var (alone, times) = Times(policy, pools, forms, request);
@@ -51,15 +51,15 @@ internal static class FeatureTable
         var response = pools.Average(pool => pool.Responses.Average(tokens => tokens.Length));
         Print(output, $"{pools.Count:N0} records of {candidates:F1} candidates, {response:F1} tokens a response, {prompt:F1} a prompt; a policy of");
         Print(output, $"{policy.Weights.Parameters:N0} parameters; k = {request.Negatives}, ρ = {options.Ridge}, one thread.\n");
-        output.Write("| features against the gradient of all parameters | correlation of cosines | of lengths ");
-        output.WriteLine("| Jaccard of mass picks with the truth's | CPU ms per record |");
-        output.WriteLine("|---|---|---|---|---|");
+        output.Write("| features against the gradient of all parameters | correlation of cosines | of lengths | of gains' ranks ");
+        output.WriteLine("| Jaccard of mass picks with the truth's | their F over that of the truth's | CPU ms per record |");
+        output.WriteLine("|---|---|---|---|---|---|---|");
         foreach (var (form, time) in forms.Zip(times))
         {
-            var (cosines, lengths, jaccard) = agreements[form].Means;
-            Print(output, $"| {form.Name} | {cosines:F2} | {lengths:F2} | {jaccard:F2} | {time - alone:F2} |");
+            var (cosines, lengths, gains, jaccard, information) = agreements[form].Means;
+            Print(output, $"| {form.Name} | {cosines:F2} | {lengths:F2} | {gains:F2} | {jaccard:F2} | {information:F3} | {time - alone:F2} |");
         }
-        Print(output, $"| none: random picks | | | {random.Means.Jaccard:F2} | |");
+        Print(output, $"| none: random picks | | | | {random.Means.Jaccard:F2} | {random.Means.Information:F3} | |");
         Print(output, $"\nMilliseconds are beyond the log-probabilities alone, which take {alone:F2}.");
     }
 

@@ -26,10 +26,10 @@ internal static class Llama
         TiedEmbeddings = true,
     };
 
-    public static List<EncodedPool> Pools(int count, int candidates, int vocabulary)
+    public static List<EncodedPool> Pools(int count, int candidates, int vocabulary, int prompt = 256)
     {
         var random = new StableRandom(3);
-        return [.. Enumerable.Range(0, count).Select(_ => new EncodedPool(Tokens(ref random, 256), [.. Responses(ref random)]))];
+        return [.. Enumerable.Range(0, count).Select(_ => new EncodedPool(Tokens(ref random, prompt), [.. Responses(ref random)]))];
 
         List<int[]> Responses(ref StableRandom random)
         {

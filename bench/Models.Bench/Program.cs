@@ -18,7 +18,13 @@ switch (args)
     case ["memory", "child", var vocabulary, var what, var checkpointing]:
         PeakMemory.Child(int.Parse(vocabulary), what, bool.Parse(checkpointing));
         return 0;
+    case ["long"]:
+        PeakMemory.RunLong();
+        return 0;
+    case ["long", "child", var places, var what, var checkpointing, var inParts]:
+        PeakMemory.ChildLong(int.Parse(places), what, bool.Parse(checkpointing), bool.Parse(inParts));
+        return 0;
     default:
-        Console.Error.WriteLine("usage: load | packed | memory");
+        Console.Error.WriteLine("usage: load | packed | memory | long");
         return 2;
 }

@@ -34,7 +34,15 @@ public sealed record PolicyConfig
     /// <summary>Whether the output matrix is the embedding.</summary>
     public bool TiedEmbeddings { get; init; }
     public int? BosTokenId { get; init; }
-    public int? EosTokenId { get; init; }
+    /// <summary>Tokens that end what a policy says; none: it does not end by itself.</summary>
+    public TokenIds EosTokenIds { get; init; } = [];
+
+    /// <summary>The first of them: it ends a response.</summary>
+    public int? EosTokenId
+    {
+        get => EosTokenIds.Count > 0 ? EosTokenIds[0] : null;
+        init => EosTokenIds = value is { } id ? [id] : [];
+    }
 
     /// <summary>Whether queries, keys and values have a bias: those of Qwen 2.</summary>
     public bool HasQkvBias => Family == PolicyFamily.Qwen2;
@@ -117,8 +125,8 @@ public sealed record PolicyConfig
             Window = window,
             FirstWindowedLayer = firstWindowed,
             TiedEmbeddings = Switch(json, "tie_word_embeddings", file),
-            BosTokenId = TokenId(json, "bos_token_id", file),
-            EosTokenId = TokenId(json, "eos_token_id", file),
+            BosTokenId = TokenIdsOf(json, "bos_token_id", file) is [var bos, ..] ? bos : null,
+            EosTokenIds = TokenIdsOf(json, "eos_token_id", file),
         };
         config.Check(file);
         return config;
@@ -130,9 +138,11 @@ public sealed record PolicyConfig
             throw new PolicyFormatException($"{file}: num_attention_heads {Heads} is not a multiple of num_key_value_heads {KeyValueHeads}");
         if (HeadSize % 2 != 0)
             throw new PolicyFormatException($"{file}: head_dim {HeadSize} is odd: rotary embeddings turn pairs");
-        foreach (var (name, id) in new[] { ("bos_token_id", BosTokenId), ("eos_token_id", EosTokenId) })
-            if (id is { } token && (token < 0 || token >= VocabularySize))
-                throw new PolicyFormatException($"{file}: {name} {token} is outside the vocabulary of {VocabularySize}");
+        (string Name, TokenIds Ids)[] named = [("bos_token_id", BosTokenId is { } bos ? [bos] : []), ("eos_token_id", EosTokenIds)];
+        foreach (var (name, ids) in named)
+            foreach (var id in ids)
+                if (id < 0 || id >= VocabularySize)
+                    throw new PolicyFormatException($"{file}: {name} {id} is outside the vocabulary of {VocabularySize}");
     }
 
     /// <summary>The same as <c>config.json</c>, with the fields of both forms, so that any Llama loader reads it.</summary>
@@ -158,7 +168,7 @@ public sealed record PolicyConfig
             ["attention_dropout"] = 0.0,
             ["bos_token_id"] = BosTokenId,
             ["dtype"] = "float32",
-            ["eos_token_id"] = EosTokenId,
+            ["eos_token_id"] = EosTokenIds.Count > 1 ? new JsonArray([.. EosTokenIds.Select(id => (JsonNode)id)]) : EosTokenId,
             ["head_dim"] = HeadSize,
             ["hidden_act"] = "silu",
             ["hidden_size"] = HiddenSize,
@@ -246,16 +256,18 @@ public sealed record PolicyConfig
         return number;
     }
 
-    private static int? TokenId(JsonElement json, string name, string file)
+    // One, or, as chat models have end tokens, a list.
+    private static TokenIds TokenIdsOf(JsonElement json, string name, string file)
     {
         if (!json.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
-            return null;
-        // Chat models list several end tokens; the first ends a response.
-        if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0)
-            value = value[0];
-        return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var id)
-            ? id
-            : throw new PolicyFormatException($"{file}: {name} = {value.GetRawText()} is no token id");
+            return [];
+        if (value.ValueKind != JsonValueKind.Array)
+            return [Id(value)];
+        return value.GetArrayLength() > 0 ? [.. value.EnumerateArray().Select(Id)] : throw Bad();
+
+        int Id(JsonElement one) => one.ValueKind == JsonValueKind.Number && one.TryGetInt32(out var id) ? id : throw Bad();
+
+        PolicyFormatException Bad() => new($"{file}: {name} = {value.GetRawText()} is no token id");
     }
 
     private static bool IsFalse(JsonElement value) => value.ValueKind == JsonValueKind.False;

@@ -26,6 +26,10 @@ public static class PolicyDirectory
     // Carried along as they are.
     private static readonly string[] Companions = [TokenizerConfig, "chat_template.jinja", "generation_config.json"];
 
+    // What config.json calls the type of the weights, in either form.
+    private static readonly string[] TypeFields = ["dtype", "torch_dtype"];
+    private const string Float32 = "float32";
+
     private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <exception cref="PolicyFormatException">no directory, no or bad <c>config.json</c>, or an architecture that is not supported</exception>
@@ -89,8 +93,8 @@ public static class PolicyDirectory
         ]);
 
     /// <summary>
-    /// The same with the config and tokenizer that the policy was found with, byte for byte: training changes neither. Of weights with an adapter that alone
-    /// is written, as a PEFT directory that names its base.
+    /// The same with the config and tokenizer that the policy was found with, byte for byte: training changes neither, but for the type of the weights that
+    /// the config names, which is float32 now. Of weights with an adapter that alone is written, as a PEFT directory that names its base.
     /// </summary>
     public static void SaveLike(PolicyOrigin original, string directory, IFiles files, PolicyWeights weights)
     {
@@ -99,7 +103,20 @@ public static class PolicyDirectory
         else
             Save(directory, files, Weights, weights, [.. new[] { Config, TokenizerName }
                 .Concat(Companions.Where(name => File.Exists(Path.Combine(original.Base, name))))
-                .Select(name => (name, File.ReadAllBytes(Path.Combine(original.Base, name))))]);
+                .Select(name => (name, name == Config ? ConfigOfFloat32(Path.Combine(original.Base, name)) : File.ReadAllBytes(Path.Combine(original.Base, name))))]);
+    }
+
+    // Loaders that go by the type in the config would round weights that were bfloat16 before they were trained.
+    private static byte[] ConfigOfFloat32(string file)
+    {
+        var found = File.ReadAllBytes(file);
+        using (var read = JsonDocument.Parse(new MemoryStream(found)))
+            if (!Array.Exists(TypeFields, name => read.RootElement.TryGetProperty(name, out var type) && type.ValueKind == JsonValueKind.String && !type.ValueEquals(Float32)))
+                return found;
+        var json = JsonNode.Parse(new MemoryStream(found))!.AsObject();
+        foreach (var name in TypeFields.Where(json.ContainsKey))
+            json[name] = Float32;
+        return Json(json);
     }
 
     // What an adapter came with stays, whoever wrote it; where its base lies is said anew.

@@ -27,7 +27,7 @@ public sealed record PolicyOrigin(string Base, string? Adapter = null)
             if (Directory.Exists(place))
                 return new PolicyOrigin(place, directory);
         throw new PolicyFormatException($"{directory} is an adapter, and its base {(named is null ? "is not named in base_model_name_or_path" : $"'{named}' is no directory here")}: "
-            + "give the base's directory as the policy, and this one as lora.adapter");
+            + $"give the base's directory as the policy, and this one as lora.adapter, or name the base there, in {PeftDirectory.Config}");
     }
 
     /// <summary>The weights of the base, and of the adapter where there is one.</summary>

@@ -162,7 +162,8 @@ public sealed class PolicyConfigTests
         { "tie_word_embeddings", "true", "TiedEmbeddings = True" },
         { "tie_word_embeddings", "null", "TiedEmbeddings = False" },
         { "bos_token_id", "0", "BosTokenId = 0" },
-        { "eos_token_id", "[7,8,9]", "EosTokenId = 7" },
+        { "eos_token_id", "7", "EosTokenIds = [7], EosTokenId = 7" },
+        { "eos_token_id", "[7,8,9]", "EosTokenIds = [7, 8, 9], EosTokenId = 7" },
         { "rope_theta", "5e5", "RopeTheta = 500000" },
         { "rope_parameters", """{"rope_theta":5e5}""", "RopeTheta = 500000, RopeScaling = ," },
         { "rope_scaling", """{"type":"default"}""", "RopeTheta = 10000, RopeScaling = ," },
@@ -217,6 +218,8 @@ public sealed class PolicyConfigTests
         { "eos_token_id", "-1", "eos_token_id -1 is outside" },
         { "eos_token_id", "[]", "eos_token_id = []" },
         { "eos_token_id", "[\"a\"]", "eos_token_id" },
+        { "eos_token_id", "[7,2.5]", "eos_token_id = [7,2.5] is no token id" },
+        { "eos_token_id", "[7,1000]", "eos_token_id 1000 is outside the vocabulary of 1000" },
         { "bos_token_id", "1.5", "bos_token_id = 1.5" },
         { "rope_theta", "-1", "rope_theta = -1" },
         { "rope_theta", "\"1e4\"", "rope_theta" },
@@ -327,7 +330,7 @@ public sealed class PolicyConfigTests
                     : new Llama3RopeScaling(1 + random.Unit() * 31, random.Unit() + 0.1, 2 + random.Unit(), 1 + random.Below(1 << 17)),
                 TiedEmbeddings = random.Below(2) == 0,
                 BosTokenId = random.Below(3) == 0 ? null : random.Below(vocabulary),
-                EosTokenId = random.Below(3) == 0 ? null : random.Below(vocabulary),
+                EosTokenIds = [.. new int[random.Below(4)].Select(_ => random.Below(vocabulary))],
             };
             Assert.Equal(config, Load(config.ToJson()));
             // Loaders older than transformers 5 do not know rope_parameters.

@@ -155,6 +155,26 @@ public sealed class PolicyDirectoryTests
     }
 
     [Theory]
+    [InlineData("dtype")]
+    [InlineData("torch_dtype")]
+    public void Weights_that_were_of_another_type_are_said_to_be_float32_now(string field)
+    {
+        using var folder = new TempFolder();
+        MadePolicy.Write(folder["original"], Config, seed: 1);
+        var json = JsonNode.Parse(File.ReadAllText(folder["original", "config.json"]))!.AsObject();
+        json.Remove("dtype");
+        json.Remove("torch_dtype");
+        json[field] = "bfloat16";
+        json["of_others"] = new JsonArray(1, 2);
+        folder.Write("original/config.json", json.ToJsonString());
+        using var trained = MadePolicy.Weights(Config, seed: 2);
+        PolicyDirectory.SaveLike(new PolicyOrigin(folder["original"]), folder["result"], PhysicalFiles.Instance, trained);
+        json[field] = "float32";
+        Assert.Equal(json.ToJsonString(), JsonNode.Parse(File.ReadAllText(folder["result", "config.json"]))!.ToJsonString());
+        Assert.Equal(trained.ComputeHash(), Hash(folder["result"]));
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public void Other_loaders_are_told_the_special_tokens_and_the_length(bool bpe)

@@ -15,7 +15,11 @@ namespace MassDpo.App.Checkpoints;
 /// <param name="Evaluation">file to measure on; null: none, and no gates</param>
 /// <param name="Gates">all of which the checkpoint must pass</param>
 /// <param name="Options">of the evaluation</param>
-internal sealed record PromotionRequest(string Run, string? Checkpoint, string To, string? Evaluation, IReadOnlyList<Gate> Gates, EvaluationOptions Options);
+internal sealed record PromotionRequest(string Run, string? Checkpoint, string To, string? Evaluation, IReadOnlyList<Gate> Gates, EvaluationOptions Options)
+{
+    /// <summary>Whether an adapter is added to its base, and the whole checkpoint written.</summary>
+    public bool Merge { get; init; }
+}
 
 /// <summary>How it went.</summary>
 /// <param name="Checkpoint">which it was</param>
@@ -30,7 +34,7 @@ internal sealed record PromotionResult(CheckpointName Checkpoint, IReadOnlyList<
 /// </summary>
 internal static class Promotion
 {
-    /// <exception cref="InvalidDataException">no such checkpoint, or it is damaged</exception>
+    /// <exception cref="InvalidDataException">no such checkpoint, it is damaged, or it has nothing to merge</exception>
     public static async Task<PromotionResult> RunAsync(PromotionRequest request, TimeProvider clock, CancellationToken cancellation)
     {
         PolicyDirectory.CheckReplaceable(request.To);
@@ -40,7 +44,8 @@ internal static class Promotion
         var name = checkpoints.Find(request.Checkpoint);
         using var start = checkpoints.Inputs.LoadPolicy(request.Options.Policy);
         using var checkpoint = checkpoints.Store.Load(name);
-        using var weights = start.Weights.With(checkpoint.Weights);
+        // What is measured is what is written.
+        using var weights = request.Merge ? Merged(request, start, checkpoint) : start.Weights.With(checkpoint.Weights);
         var (evaluation, current) = await MeasureAsync(request, start, weights, cancellation);
         List<string> refusals = [.. request.Gates.Select(gate => gate.Refuses(evaluation!.ToJson(), current?.ToJson())).OfType<string>()];
         if (refusals.Count == 0)
@@ -49,6 +54,14 @@ internal static class Promotion
             Note(request, name, checkpoint.State, evaluation, clock);
         }
         return new PromotionResult(name, refusals, evaluation, current);
+    }
+
+    private static PolicyWeights Merged(PromotionRequest request, LoadedPolicy start, Checkpoint checkpoint)
+    {
+        if (start.Weights.Lora is null)
+            throw new InvalidDataException($"{request.Run} trains all weights: there is no adapter to merge, and what is promoted is whole already; leave --merge out");
+        using var adapted = start.Weights.With(checkpoint.Weights);
+        return adapted.Merged();
     }
 
     private static async Task<(EvaluationResult? Evaluation, EvaluationResult? Current)> MeasureAsync(PromotionRequest request, LoadedPolicy start, PolicyWeights weights,
@@ -61,8 +74,8 @@ internal static class Promotion
         var evaluation = Evaluator.Measure(start, weights, data, reference, request.Options);
         if (!Directory.Exists(request.To))
             return (evaluation, null);
-        // By its own config and tokenizer: what is promoted now may come from another run.
-        using var promoted = LoadedPolicy.Load(request.To, request.Options.Policy);
+        // By its own config, tokenizer and adapter: what is promoted now may come from another run.
+        using var promoted = LoadedPolicy.Load(request.To, request.Options.Policy with { Lora = null });
         var same = await EvaluationData.LoadAsync(request.Evaluation, promoted.Encoder, request.Options, cancellation);
         return (evaluation, Evaluator.Measure(promoted, promoted.Weights, same, same.HasSameCandidatesAs(data) ? reference : null, request.Options));
     }
@@ -75,6 +88,7 @@ internal static class Promotion
         line.Json.WriteNumber("version"u8, name.Version);
         line.Json.WriteString("policy_hash"u8, state.PolicyHash);
         line.Json.WriteString("to"u8, Path.GetFullPath(request.To));
+        line.Json.WriteBoolean("merged"u8, request.Merge);
         line.Node("evaluation", evaluation?.ToJson());
         using var log = PhysicalFiles.Instance.OpenAppend(RunDirectory.PromotionsIn(request.Run));
         log.Append(line.End());

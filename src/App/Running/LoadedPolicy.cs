@@ -63,7 +63,7 @@ public sealed class LoadedPolicy : IDisposable
         options ??= new PolicyOptions();
         var origin = PolicyOrigin.Of(directory, options.Lora?.Adapter);
         if (options.Lora?.Fresh is not null && origin.Adapter is not null)
-            throw new PolicyFormatException($"{origin.Adapter} is an adapter, which a run goes on training as it is: leave lora.rank at 0, or merge it into its base first");
+            throw new PolicyFormatException($"{origin.Adapter} is an adapter, which a run goes on training as it is: leave lora.rank at 0, or merge it into its base first (massdpo checkpoints promote --merge)");
         var config = PolicyDirectory.LoadConfig(origin.Base);
         var encoder = EncoderOf(origin, config, options.Encoding);
         var weights = origin.LoadWeights(config);
@@ -98,8 +98,8 @@ public sealed class LoadedPolicy : IDisposable
     }
 }
 
-/// <summary>The adapter that a run is to train.</summary>
+/// <summary>The adapter on a policy that a run trains, or that others use.</summary>
 /// <param name="Fresh">a new one; null: none</param>
-/// <param name="Adapter">PEFT directory of one to go on with; null: none</param>
+/// <param name="Adapter">PEFT directory of one that is there; null: none</param>
 /// <param name="Seed">of what a new one starts with</param>
 public sealed record LoraRequest(LoraOptions? Fresh, string? Adapter, long Seed);

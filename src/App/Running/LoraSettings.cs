@@ -32,6 +32,9 @@ internal static class LoraSettings
         return rank > 0 ? new LoraRequest(options, null, seed) : adapter.Length > 0 ? new LoraRequest(null, adapter, seed) : null;
     }
 
+    /// <summary>The adapter on a policy that is used and not trained: the one that is named, and none is made.</summary>
+    public static LoraRequest? Named(EffectiveSettings settings) => settings.Text("lora.adapter") is { Length: > 0 } adapter ? new LoraRequest(null, adapter, Seed: 0) : null;
+
     private static KeyValuePair<string, T>[] Pattern<T>(EffectiveSettings settings, string key, double least, Func<double, T?> read) where T : struct
     {
         var text = settings.Text(key);

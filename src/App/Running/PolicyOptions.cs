@@ -10,16 +10,16 @@ public sealed record PolicyOptions
     /// <summary>How records become tokens.</summary>
     public EncodingOptions Encoding { get; init; } = EncodingOptions.Default;
 
-    /// <summary>The adapter that is to be trained on it; null: none but its own.</summary>
+    /// <summary>The adapter that stands on it, or is to be trained on it; null: none but its own.</summary>
     public LoraRequest? Lora { get; init; }
 
     /// <summary>Of memory while pools are scored.</summary>
     public ComputeLimits Limits { get; init; } = ComputeLimits.Default;
 
-    /// <summary>What settings say of it, without an adapter.</summary>
+    /// <summary>What settings say of one that is used and not trained.</summary>
     /// <exception cref="Shared.Settings.Hocon.HoconException">a value is malformed or outside its range</exception>
     internal static PolicyOptions From(EffectiveSettings settings) =>
-        new() { Encoding = EncodingSettings.From(settings), Limits = LimitsFrom(settings) };
+        new() { Encoding = EncodingSettings.From(settings), Lora = LoraSettings.Named(settings), Limits = LimitsFrom(settings) };
 
     /// <summary>What they say of memory alone.</summary>
     /// <exception cref="Shared.Settings.Hocon.HoconException">the value is malformed or outside its range</exception>

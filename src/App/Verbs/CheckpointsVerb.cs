@@ -48,24 +48,27 @@ internal static class CheckpointsVerb
         var command = new Command("promote", "Writes a checkpoint as a policy directory that others can load; refused where it does not pass a gate.").WithDetails("""
             DIR is at any moment one whole policy: the one before, or this one. With --eval the checkpoint is measured, and so is what DIR holds now; every --gate must
             hold: METRIC>=NUMBER or METRIC<=NUMBER, or the word current for what DIR has now. Metrics are the fields of massdpo eval --json. Works beside a run that is
-            going on; each promotion is a line in OUTPUT/promotions.jsonl.
+            going on; each promotion is a line in OUTPUT/promotions.jsonl. Of a run that trains an adapter that alone is written, as a PEFT directory; with --merge it is added
+            to its base, and a whole checkpoint is written, in float32: what an adapter adds to a weight is often less than bfloat16 can tell from nothing.
 
             Examples:
               massdpo checkpoints promote out --to serving
               massdpo checkpoints promote out --checkpoint 1200 --to serving --eval test.jsonl.gz --gate "hr@1>=current" --gate "pl_loss<=1.5"
+              massdpo checkpoints promote out --to whole --merge
             """);
         var run = Run(command);
         var checkpoint = new Option<string?>("--checkpoint") { Description = "Its version or name; without it the newest.", HelpName = "VERSION|NAME" };
         var to = new Option<string>("--to") { Description = "Policy directory to write.", HelpName = "DIR", Required = true };
+        var merge = new Option<bool>("--merge") { Description = "Add the adapter that the run trains to its base, and write the whole checkpoint." };
         var evaluation = DataOption.Evaluation("Records to measure on.");
         var gates = new Option<string[]>("--gate") { Description = "A condition on that measure; may be given several times.", HelpName = "METRIC>=NUMBER" };
-        foreach (var option in new Option[] { checkpoint, to, evaluation, gates })
+        foreach (var option in new Option[] { checkpoint, to, merge, evaluation, gates })
             command.Options.Add(option);
         var settings = new SettingOptions(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             var request = new PromotionRequest(Existing(parsed.GetValue(run)!), parsed.GetValue(checkpoint), parsed.GetValue(to)!, parsed.GetValue(evaluation),
-                Gates(parsed.GetValue(gates) ?? []), EvaluationOptions.From(settings.Read(parsed)));
+                Gates(parsed.GetValue(gates) ?? []), EvaluationOptions.From(settings.Read(parsed))) { Merge = parsed.GetValue(merge) };
             if (request.Gates.Count > 0 && request.Evaluation is null)
                 throw new UsageException("--gate needs something to measure on: give --eval FILE");
             var result = await Promotion.RunAsync(request, TimeProvider.System, cancellation);
@@ -75,7 +78,7 @@ internal static class CheckpointsVerb
                 Output.ErrorLine($"error: {result.Checkpoint} does not pass: {refusal}");
             if (result.Refusals.Count > 0)
                 return ExitCode.Failed;
-            Output.Line($"{result.Checkpoint} is now the policy in {request.To}.");
+            Output.Line($"{result.Checkpoint}{(request.Merge ? ", merged into its base," : "")} is now the policy in {request.To}.");
             return ExitCode.Done;
         });
         return command;

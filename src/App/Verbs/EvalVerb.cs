@@ -50,7 +50,8 @@ internal static class EvalVerb
         IReadOnlyList<float[]>? under = null;
         if (referenceDirectory is not null)
         {
-            using var reference = LoadedPolicy.Load(referenceDirectory, options.Policy);
+            // lora.adapter stands on the policy alone.
+            using var reference = LoadedPolicy.Load(referenceDirectory, options.Policy with { Lora = null });
             var same = await EvaluationData.LoadAsync(files, reference.Encoder, options, cancellation);
             if (!same.HasSameCandidatesAs(data))
                 throw new InvalidDataException($"{referenceDirectory} and {policyDirectory} cannot both score the same candidates: their vocabularies differ");

@@ -51,7 +51,7 @@ internal static class GenerateVerb
                 throw new UsageException(texts.Length > 0 ? "--prompt and --ids are two ways to say the same: give one of them" : "there is nothing to go on from: give --prompt TEXT or --ids IDS");
             var given = Array.ConvertAll(ofIds, Ids);
             set_num_threads(effective.Integer("runtime.threads", 1, 1024));
-            using var loaded = LoadedPolicy.Load(parsed.GetValue(policy)!);
+            using var loaded = LoadedPolicy.Load(parsed.GetValue(policy)!, PolicyOptions.From(effective));
             var prompts = texts.Length > 0 ? Array.ConvertAll(texts, text => Encode(loaded.Tokenizer, text)) : given;
             var ends = EndTokens.Load(loaded.Origin.Base, loaded.Config);
             var generated = new TokenGenerator(loaded.Model, options.Limits).Generate(loaded.Weights, prompts,

@@ -78,7 +78,7 @@ internal static class ValidateVerb
         RecordValidator? validator = null;
         if (policyDirectory is not null)
         {
-            var origin = PolicyOrigin.Of(policyDirectory);
+            var origin = PolicyOrigin.Of(policyDirectory, options.Policy.Lora?.Adapter);
             var config = PolicyDirectory.LoadConfig(origin.Base);
             validator = new RecordValidator(LoadedPolicy.EncoderOf(origin, config, options.Policy.Encoding), options.Duplicates, options.Files.MaxRecordBytes);
         }

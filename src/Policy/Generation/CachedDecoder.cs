@@ -76,7 +76,7 @@ internal sealed class CachedDecoder(LlamaModel model, PolicyWeights weights) : I
         }
         var queries = model.Parts.Queries(w, normed, N, frame.Cos, frame.Sin, null);
         var visible = Config.WindowOf(layer) is null ? frame.Visible : frame.InWindow;
-        var attended = queries.shape[2] == 1 ? model.Parts.AttendOnce(queries, keys, values, visible) : model.Parts.Attend(queries, keys, values, visible);
+        var attended = queries.shape[2] == 1 ? model.Parts.Attention.Once(queries, keys, values, visible) : model.Parts.Attention.Of(queries, keys, values, visible);
         return model.Parts.Output(w, x, attended, 0, null).MoveToOuterDisposeScope();
     }
 
@@ -85,10 +85,10 @@ internal sealed class CachedDecoder(LlamaModel model, PolicyWeights weights) : I
     {
         var L = positions_NL.Length / rows;
         var positions = Indices(positions_NL);
-        var before = positions.view(rows, 1, L, 1) - arange(columns, dtype: ScalarType.Int64, device: weights.Device).view(1, 1, 1, columns);
-        var visible = zeros([rows, 1, L, columns], dtype: weights.Embedding.dtype, device: weights.Device).masked_fill_(before.lt(0), float.NegativeInfinity);
-        var inWindow = Config.Window is { } window && columns > window ? visible.masked_fill(before.ge(window), float.NegativeInfinity) : visible;
-        return new ForwardFrame(Turned(model.Rotary.Cos), Turned(model.Rotary.Sin), visible, inWindow);
+        var visible = new AttentionMask(positions.view(rows, L), columns);
+        var inWindow = Config.Window is { } window && columns > window ? visible with { Window = window } : visible;
+        var frame = new ForwardFrame(Turned(model.Rotary.Cos), Turned(model.Rotary.Sin), visible, inWindow);
+        return model.Parts.Attention.Parts(rows, L, columns).Count > 1 ? frame : frame.Kept();
 
         Tensor Turned(Tensor table) => table.index_select(0, positions).view(rows, 1, L, -1);
     }

@@ -6,32 +6,31 @@ namespace MassDpo.Policy.Generation;
 public static class EndTokens
 {
     private const string Field = "eos_token_id";
+    private const string Name = "generation_config.json";
 
-    private static readonly string[] Files = ["config.json", "generation_config.json"];
-
-    /// <summary>Reads them from a checkpoint; none where it names none.</summary>
-    /// <exception cref="PolicyFormatException">a file is malformed, or an id is none of the vocabulary</exception>
+    /// <summary>Those of a config and of the file beside it; none where both name none.</summary>
+    /// <exception cref="PolicyFormatException">the file is malformed, or an id is none of the vocabulary</exception>
     public static IReadOnlySet<int> Load(string directory, PolicyConfig config)
     {
-        var ends = new HashSet<int>();
-        foreach (var file in Files.Select(name => Path.Combine(directory, name)).Where(File.Exists))
+        var ends = new HashSet<int>(config.EosTokenIds);
+        var file = Path.Combine(directory, Name);
+        if (!File.Exists(file))
+            return ends;
+        try
         {
-            try
-            {
-                using var json = JsonDocument.Parse(File.ReadAllBytes(file));
-                if (json.RootElement.ValueKind != JsonValueKind.Object)
-                    throw new PolicyFormatException($"{file}: expected a JSON object");
-                if (json.RootElement.TryGetProperty(Field, out var value) && value.ValueKind != JsonValueKind.Null)
-                    ends.UnionWith(value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().Select(one => Id(one, file)) : [Id(value, file)]);
-            }
-            catch (JsonException e)
-            {
-                throw new PolicyFormatException($"{file}: not JSON: {e.Message}", e);
-            }
+            using var json = JsonDocument.Parse(File.ReadAllBytes(file));
+            if (json.RootElement.ValueKind != JsonValueKind.Object)
+                throw new PolicyFormatException($"{file}: expected a JSON object");
+            if (json.RootElement.TryGetProperty(Field, out var value) && value.ValueKind != JsonValueKind.Null)
+                ends.UnionWith(value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().Select(Id) : [Id(value)]);
+            return ends;
         }
-        return ends;
+        catch (JsonException e)
+        {
+            throw new PolicyFormatException($"{file}: not JSON: {e.Message}", e);
+        }
 
-        int Id(JsonElement value, string file) =>
+        int Id(JsonElement value) =>
             value.ValueKind != JsonValueKind.Number || !value.TryGetInt32(out var id) ? throw new PolicyFormatException($"{file}: {Field} {value.GetRawText()} is no token id")
             : id < 0 || id >= config.VocabularySize ? throw new PolicyFormatException($"{file}: {Field} {id} is outside the vocabulary of {config.VocabularySize}")
             : id;

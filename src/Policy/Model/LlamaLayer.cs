@@ -6,10 +6,14 @@ namespace MassDpo.Policy.Model;
 
 /// <summary>
 /// What a layer of the Llama family computes, part by part, for whoever lays places out and decides which of them see which.
-/// <para>Legend of shapes: N rows, L places of a row, K places that may be seen, d hidden size, H heads, G key/value heads, s head size.</para>
+/// <para>Legend of shapes: N rows, L places of a row, d hidden size, H heads, G key/value heads, s head size.</para>
 /// </summary>
-internal sealed class LlamaLayer(PolicyConfig config)
+/// <param name="config">of the policy</param>
+/// <param name="mostScores">of attention that are held at a time</param>
+internal sealed class LlamaLayer(PolicyConfig config, long mostScores)
 {
+    public Attention Attention { get; } = new(config, mostScores);
+
     /// <summary>RMSNorm of the last dimension.</summary>
     public Tensor Norm(Tensor x, Tensor weight) => x * (x.square().mean([-1], keepdim: true) + config.RmsNormEpsilon).rsqrt() * weight;
 
@@ -30,33 +34,10 @@ internal sealed class LlamaLayer(PolicyConfig config)
     public Tensor Queries(PolicyWeights.LayerWeights w, Tensor normed, long rows, Tensor cos, Tensor sin, AdapterTap? adapters) =>
         Rotate(HeadNorm(Heads(w.Query.Of(normed, adapters), rows, config.Heads), w.QueryNorm), cos, sin);
 
-    /// <summary>softmax(q·kᵀ/√s + bias)·v, [N, H, L, s]; where several query heads share a key/value head they are its rows.</summary>
-    /// <param name="queries_NHLs">see above</param>
-    /// <param name="keys_NGKs">see above</param>
-    /// <param name="values_NGKs">see above</param>
-    /// <param name="bias">[N or 1, 1, L, K]: 0 where a place sees another, −∞ where not</param>
-    public Tensor Attend(Tensor queries_NHLs, Tensor keys_NGKs, Tensor values_NGKs, Tensor bias)
-    {
-        var scale = 1 / Math.Sqrt(config.HeadSize);
-        var (rows, heads, places, size) = (queries_NHLs.shape[0], queries_NHLs.shape[1], queries_NHLs.shape[2], queries_NHLs.shape[3]);
-        if (heads == keys_NGKs.shape[1])
-            return softmax(matmul(queries_NHLs * scale, keys_NGKs.transpose(-1, -2)) + bias, -1).matmul(values_NGKs);
-        var grouped = (queries_NHLs * scale).view(rows, keys_NGKs.shape[1], -1, places, size);
-        var scores = matmul(grouped, keys_NGKs.unsqueeze(2).transpose(-1, -2)) + bias.unsqueeze(1);
-        return softmax(scores, -1).matmul(values_NGKs.unsqueeze(2)).view(rows, heads, places, size);
-    }
-
-    /// <summary>
-    /// The same for one place of each row, [N, H, 1, s]. Query heads that share a key/value head are then its places, so that keys and values are read as they
-    /// lie, once.
-    /// </summary>
-    public Tensor AttendOnce(Tensor queries_NH1s, Tensor keys_NGKs, Tensor values_NGKs, Tensor bias) =>
-        Attend(queries_NH1s.view(queries_NH1s.shape[0], keys_NGKs.shape[1], -1, config.HeadSize), keys_NGKs, values_NGKs, bias).view(queries_NH1s.shape);
-
     /// <summary>What the layer gives: its input and what attention and MLP add to it, [N·L, d].</summary>
     /// <param name="w">the layer's</param>
     /// <param name="x">[N·L, d] the layer's input</param>
-    /// <param name="attended_NHLs">see <see cref="Attend"/></param>
+    /// <param name="attended_NHLs">see <see cref="Attention"/></param>
     /// <param name="dropout">probability at what each of the two adds; 0: none</param>
     /// <param name="adapters">see above</param>
     public Tensor Output(PolicyWeights.LayerWeights w, Tensor x, Tensor attended_NHLs, double dropout, AdapterTap? adapters)

@@ -10,10 +10,12 @@ namespace MassDpo.Policy.Model;
 /// <para>Legend of shapes: N rows, L columns, R predicting places of a row, U of all rows, T response tokens, C candidates, d hidden size, H heads,
 /// G key/value heads, V vocabulary.</para>
 /// </summary>
-public sealed class LlamaModel(PolicyConfig config) : IDisposable
+/// <param name="config">of the policy</param>
+/// <param name="mostScores">of attention that are held at a time, in float32: heads times places times places. Longer packs are computed in parts, exactly</param>
+public sealed class LlamaModel(PolicyConfig config, long mostScores = 1 << 24) : IDisposable
 {
     private readonly RotaryTable _rotary = new(config);
-    private readonly LlamaLayer _layer = new(config);
+    private readonly LlamaLayer _layer = new(config, mostScores);
 
     public PolicyConfig Config => config;
 
@@ -47,20 +49,33 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
     internal Tensor Layer(PolicyWeights weights, PackedBatch batch, ForwardFrame frame, int layer, Tensor x, double dropout, AdapterTap? adapters)
     {
         using var scope = NewDisposeScope();
+        var asked = Asked(weights, batch, frame, layer, x, adapters);
+        var attended = _layer.Attention.Of(asked.Queries_NHMs, asked.Keys_NGLs, asked.Values_NGLs, asked.Mask);
+        return _layer.Output(weights.Layers[layer], asked.X, attended, dropout, adapters).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>What the attention of a layer is asked, from the layer's input as <see cref="Layer"/> takes it. The tensors are in the caller's scope.</summary>
+    internal LayerQuestion Asked(PolicyWeights weights, PackedBatch batch, ForwardFrame frame, int layer, Tensor x, AdapterTap? adapters)
+    {
         var w = weights.Layers[layer];
         var (cos, sin) = (frame.Cos, frame.Sin);
-        var visible = config.WindowOf(layer) is null ? frame.Visible : frame.InWindow;
+        var mask = config.WindowOf(layer) is null ? frame.Visible : frame.InWindow;
         var normed = _layer.Norm(x, w.AttentionNorm);
         var (keys, values) = _layer.KeysAndValues(w, normed, batch.Rows, cos, sin, adapters);
+        var own = x;
         if (layer == config.Layers - 1)
         {
-            x = x.index_select(0, batch.Places_NR);
+            own = x.index_select(0, batch.Places_NR);
             normed = normed.index_select(0, batch.Places_NR);
-            (cos, sin, visible) = AtPlaces(batch, cos, sin, visible);
+            (cos, sin) = AtPlaces(batch, cos, sin);
+            mask = mask.At(batch.Places_NR, batch.Rows);
         }
         var queries = _layer.Queries(w, normed, batch.Rows, cos, sin, adapters);
-        return _layer.Output(w, x, _layer.Attend(queries, keys, values, visible), dropout, adapters).MoveToOuterDisposeScope();
+        return new LayerQuestion(own, queries, keys, values, mask);
     }
+
+    /// <summary>Whether a layer's attention is computed in several parts.</summary>
+    internal bool IsInParts(PackedBatch batch, int layer) => _layer.Attention.Parts(batch.Rows, layer == config.Layers - 1 ? batch.PlacesPerRow : batch.Length, batch.Length).Count > 1;
 
     /// <summary>The last hidden states, after the final norm, from what the last layer gave: [U, d].</summary>
     internal Tensor Last(PolicyWeights weights, PackedBatch batch, Tensor x) => _layer.Norm(batch.Real_U is null ? x : x.index_select(0, batch.Real_U), weights.FinalNorm);
@@ -70,8 +85,13 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
     {
         long N = batch.Rows, L = batch.Length;
         var (cos, sin) = Rotation(batch.Positions, N, L);
-        var visible = batch.Bias_N1LL ?? Causal(L);
-        return new ForwardFrame(cos, sin, visible, config.Window is { } window && L > window ? Windowed(batch, visible, window) : visible);
+        var visible = new AttentionMask(arange(L, dtype: ScalarType.Int64, device: batch.Tokens.device).view(1, L), L) { Segments = Both(batch.Segments) };
+        // A window counts positions: a response stands right behind its prompt, wherever it is in the pack.
+        var inWindow = config.Window is { } window && L > window ? visible with { Window = window, Positions = Both(batch.Positions) } : visible;
+        var frame = new ForwardFrame(cos, sin, visible, inWindow);
+        return _layer.Attention.Parts(N, L, L).Count > 1 ? frame : frame.Kept();
+
+        (Tensor, Tensor)? Both(Tensor? perPlace) => perPlace?.view(N, L) is { } ofPlaces ? (ofPlaces, ofPlaces) : null;
     }
 
     /// <summary>log π of every response token, [T], from the hidden states of <see cref="Hidden(PolicyWeights, PackedBatch, double)"/>, and the logits it needed, [U, V].</summary>
@@ -113,34 +133,43 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
         return (_rotary.Cos.index_select(0, positions).view(rows, 1, length, -1), _rotary.Sin.index_select(0, positions).view(rows, 1, length, -1));
     }
 
-    private static (Tensor Cos, Tensor Sin, Tensor Bias) AtPlaces(PackedBatch batch, Tensor cos, Tensor sin, Tensor bias)
+    private static (Tensor Cos, Tensor Sin) AtPlaces(PackedBatch batch, Tensor cos, Tensor sin)
     {
         long N = batch.Rows, L = batch.Length, R = batch.PlacesPerRow;
-        return (Pick(cos, N), Pick(sin, N), Pick(bias, N));
+        return (Pick(cos), Pick(sin));
 
         // Each is per row, or the same for all rows.
-        Tensor Pick(Tensor perPlace, long rows)
+        Tensor Pick(Tensor perPlace)
         {
             var width = perPlace.shape[^1];
             var index = perPlace.shape[0] == 1 ? batch.Places_NR.remainder(L) : batch.Places_NR;
-            return perPlace.reshape(-1, width).index_select(0, index).view(rows, 1, R, width);
+            return perPlace.reshape(-1, width).index_select(0, index).view(N, 1, R, width);
         }
     }
-
-    // What a window leaves of what is visible. It counts positions: a response stands right behind its prompt, wherever it is in the pack.
-    private static Tensor Windowed(PackedBatch batch, Tensor bias, int window)
-    {
-        var positions = batch.Positions?.view(batch.Rows, 1, batch.Length) ?? arange(batch.Length, dtype: ScalarType.Int64).view(1, 1, batch.Length);
-        var distance = positions.unsqueeze(-1) - positions.unsqueeze(-2);
-        return bias.masked_fill(distance.ge(window), float.NegativeInfinity);
-    }
-
-    private static Tensor Causal(long length) => full([length, length], float.NegativeInfinity).triu(1).view(1, 1, length, length);
 }
 
 /// <summary>What all layers of a forward share.</summary>
 /// <param name="Cos">[N or 1, 1, L, head size / 2]</param>
 /// <param name="Sin">likewise</param>
-/// <param name="Visible">[N or 1, 1, L, L]: 0 where a place (third) sees another (fourth), −∞ where not</param>
+/// <param name="Visible">which places of a row see which</param>
 /// <param name="InWindow">the same in layers with a window</param>
-internal sealed record ForwardFrame(Tensor Cos, Tensor Sin, Tensor Visible, Tensor InWindow);
+internal sealed record ForwardFrame(Tensor Cos, Tensor Sin, AttentionMask Visible, AttentionMask InWindow)
+{
+    /// <summary>The same, with the masks' biases computed once, for attention that is computed in one part.</summary>
+    public ForwardFrame Kept()
+    {
+        var visible = Visible.Kept();
+        return this with { Visible = visible, InWindow = ReferenceEquals(InWindow, Visible) ? visible : InWindow.Kept() };
+    }
+
+    /// <summary>All tensors that it holds; some may come twice.</summary>
+    public IEnumerable<Tensor> Tensors => new[] { Cos, Sin }.Concat(Visible.Tensors).Concat(InWindow.Tensors);
+}
+
+/// <summary>What the attention of a layer is asked. M places of a row ask: all L, in the last layer the R that predict.</summary>
+/// <param name="X">[N·M, d] the layer's input there, which what it computes is added to</param>
+/// <param name="Queries_NHMs">turned to their positions</param>
+/// <param name="Keys_NGLs">likewise</param>
+/// <param name="Values_NGLs">what is gathered</param>
+/// <param name="Mask">which places see which</param>
+internal sealed record LayerQuestion(Tensor X, Tensor Queries_NHMs, Tensor Keys_NGLs, Tensor Values_NGLs, AttentionMask Mask);

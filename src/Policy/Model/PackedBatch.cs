@@ -31,8 +31,8 @@ public sealed class PackedBatch : IDisposable
     /// <summary>[N·L] positions; null where each row counts 0, 1, 2, …</summary>
     public Tensor? Positions { get; init; }
 
-    /// <summary>[N, 1, L, L]: 0 where a place (third) sees another (fourth), −∞ where not; null where each sees all before it in its row.</summary>
-    public Tensor? Bias_N1LL { get; init; }
+    /// <summary>[N·L] 0 in the prompt, which all in its row see, and a number for each response, which it alone sees; null where each place sees all before it in its row.</summary>
+    public Tensor? Segments { get; init; }
 
     /// <summary>R</summary>
     public required int PlacesPerRow { get; init; }
@@ -83,7 +83,7 @@ public sealed class PackedBatch : IDisposable
         {
             Tokens = Persist(layout.Tokens),
             Positions = allOneToken ? null : Persist(layout.Positions),
-            Bias_N1LL = allOneToken ? null : tensor(layout.Bias(), [pools.Count, 1, length, length], dtype: ScalarType.Float32).DetachFromDisposeScope(),
+            Segments = allOneToken ? null : Persist(layout.Segments),
             PlacesPerRow = places,
             Places_NR = Persist(layout.Places),
             Real_U = layout.Real.Count == layout.Places.Length ? null : Persist([.. layout.Real]),
@@ -137,7 +137,7 @@ public sealed class PackedBatch : IDisposable
 
     public void Dispose()
     {
-        foreach (var tensor in new[] { Tokens, Positions, Bias_N1LL, Places_NR, Real_U, Place_T, Token_T, Candidate_T, Own_T })
+        foreach (var tensor in new[] { Tokens, Positions, Segments, Places_NR, Real_U, Place_T, Token_T, Candidate_T, Own_T })
             tensor?.Dispose();
     }
 
@@ -146,23 +146,19 @@ public sealed class PackedBatch : IDisposable
     /// <summary>The arrays behind the tensors.</summary>
     private sealed class Layout
     {
-        private readonly int _rows;
-        private readonly int _length;
-        private readonly int[] _segments;
-
         public Layout(IReadOnlyList<EncodedPool> pools, int[] starts, int length, int placesPerRow, int tokens, bool allOneToken)
         {
-            (_rows, _length) = (pools.Count, length);
-            Tokens = new long[_rows * length];
-            Positions = allOneToken ? [] : new long[_rows * length];
-            _segments = allOneToken ? [] : new int[_rows * length];
-            Places = new long[_rows * placesPerRow];
+            var rows = pools.Count;
+            Tokens = new long[rows * length];
+            Positions = allOneToken ? [] : new long[rows * length];
+            Segments = allOneToken ? [] : new long[rows * length];
+            Places = new long[rows * placesPerRow];
             PlaceOfToken = new long[tokens];
             TokenIds = new long[tokens];
             CandidateOfToken = allOneToken ? [] : new long[tokens];
             Own = allOneToken ? [] : new float[tokens];
             var t = 0;
-            for (var n = 0; n < _rows; n++)
+            for (var n = 0; n < rows; n++)
             {
                 var (prompt, responses) = (pools[n].Prompt, pools[n].Responses);
                 var row = n * length;
@@ -193,7 +189,7 @@ public sealed class PackedBatch : IDisposable
                         // The last token predicts nothing, so it needs no place.
                         Tokens[at] = response[i];
                         Positions[at] = prompt.Length + i;
-                        _segments[at] = c + 1;
+                        Segments[at] = c + 1;
                         Places[place] = at;
                         Real.Add(place++);
                         at++;
@@ -203,35 +199,18 @@ public sealed class PackedBatch : IDisposable
                     Places[place] = Places[n * placesPerRow];
                 // What fills the row up sees what the last response sees, and nothing real sees it.
                 for (; !allOneToken && at < row + length; at++)
-                    _segments[at] = responses.Length;
+                    Segments[at] = responses.Length;
             }
         }
 
         public long[] Tokens { get; }
         public long[] Positions { get; }
+        public long[] Segments { get; }
         public long[] Places { get; }
         public List<long> Real { get; } = [];
         public long[] PlaceOfToken { get; }
         public long[] TokenIds { get; }
         public long[] CandidateOfToken { get; }
         public float[] Own { get; }
-
-        public float[] Bias()
-        {
-            var bias = new float[(long)_rows * _length * _length];
-            for (var n = 0; n < _rows; n++)
-            {
-                var segments = _segments.AsSpan(n * _length, _length);
-                for (var q = 0; q < _length; q++)
-                {
-                    var row = bias.AsSpan((n * _length + q) * _length, _length);
-                    row[(q + 1)..].Fill(float.NegativeInfinity);
-                    for (var k = 0; k < q; k++)
-                        if (segments[k] != 0 && segments[k] != segments[q])
-                            row[k] = float.NegativeInfinity;
-                }
-            }
-            return bias;
-        }
     }
 }

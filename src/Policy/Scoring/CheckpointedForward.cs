@@ -42,7 +42,9 @@ internal sealed class CheckpointedForward : IDisposable
         for (var layer = _model.Config.Layers - 1; layer >= 0; layer--)
         {
             var (at, before) = (layer, gradient);
-            gradient = Through(_inputs[layer], x => _model.Layer(_weights, _batch, _frame, at, x, 0, _tap), before);
+            gradient = _model.IsInParts(_batch, layer)
+                ? ThroughParts(layer, before)
+                : Through(_inputs[layer], x => _model.Layer(_weights, _batch, _frame, at, x, 0, _tap), before);
             before.Dispose();
         }
         if (_weights.Embedding.requires_grad)
@@ -55,8 +57,7 @@ internal sealed class CheckpointedForward : IDisposable
             kept.Dispose();
     }
 
-    // Two of the frame's may be one.
-    private IEnumerable<Tensor> Kept => new[] { Hidden_Ud, _frame.Cos, _frame.Sin, _frame.Visible, _frame.InWindow }.Concat(_inputs).Distinct<Tensor>(ReferenceEqualityComparer.Instance);
+    private IEnumerable<Tensor> Kept => _frame.Tensors.Concat(_inputs).Append(Hidden_Ud).Distinct<Tensor>(ReferenceEqualityComparer.Instance);
 
     private Tensor Through(Tensor input, Func<Tensor, Tensor> step, Tensor gradient)
     {
@@ -65,5 +66,28 @@ internal sealed class CheckpointedForward : IDisposable
         step(x).backward([gradient]);
         _tap?.GradientsAreThere();
         return x.grad!.MoveToOuterDisposeScope();
+    }
+
+    // The same of a layer whose attention takes several parts. What comes before it and what comes after have graphs of their own, and so has each part in its turn:
+    // the probabilities of one alone are held.
+    private Tensor ThroughParts(int layer, Tensor gradient)
+    {
+        using var scope = NewDisposeScope();
+        var x = _inputs[layer].detach().requires_grad_();
+        var asked = _model.Asked(_weights, _batch, _frame, layer, x, _tap);
+        var (queries, keys, values) = (asked.Queries_NHMs.detach(), asked.Keys_NGLs.detach(), asked.Values_NGLs.detach());
+        var (own, attended) = (asked.X.detach().requires_grad_(), Attended().requires_grad_());
+        using (NewDisposeScope())
+            _model.Parts.Output(_weights.Layers[layer], own, attended, 0, _tap).backward([gradient]);
+        var (ofQueries, ofKeys, ofValues) = _model.Parts.Attention.Backward(queries, keys, values, asked.Mask, attended.grad!);
+        autograd.backward([asked.X, asked.Queries_NHMs, asked.Keys_NGLs, asked.Values_NGLs], [own.grad!, ofQueries, ofKeys, ofValues]);
+        _tap?.GradientsAreThere();
+        return x.grad!.MoveToOuterDisposeScope();
+
+        Tensor Attended()
+        {
+            using var _ = no_grad();
+            return _model.Parts.Attention.Of(queries, keys, values, asked.Mask);
+        }
     }
 }

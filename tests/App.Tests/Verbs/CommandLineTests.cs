@@ -41,7 +41,7 @@ public sealed class CommandLineTests
         }),
         ["replay"] = (["OUTPUT"], new() { ["--output"] = Required }),
         ["checkpoints list"] = (["OUTPUT"], new() { ["--check"] = Flag, ["--json"] = Flag }),
-        ["checkpoints promote"] = (["OUTPUT"], new() { ["--checkpoint"] = One, ["--to"] = Required, ["--eval"] = One, ["--gate"] = "one value, several times" }),
+        ["checkpoints promote"] = (["OUTPUT"], new() { ["--checkpoint"] = One, ["--to"] = Required, ["--merge"] = Flag, ["--eval"] = One, ["--gate"] = "one value, several times" }),
         ["checkpoints rollback"] = (["OUTPUT", "CHECKPOINT"], []),
         ["validate"] = (["FILE"], new() { ["--policy"] = One }),
         ["broker"] = ([], new() { ["--topic"] = "one value, several times", ["--port"] = One }),

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using MassDpo.App.Evaluation;
+using MassDpo.App.Running;
 using MassDpo.App.Tests.Running;
 using MassDpo.Policy;
 using MassDpo.Policy.Tokenizers;
@@ -77,6 +79,77 @@ public sealed class LoraRunTests : IDisposable
     }
 
     [Theory]
+    [InlineData(PolicyFamily.Llama)]
+    [InlineData(PolicyFamily.Qwen3)]
+    public async Task A_checkpoint_of_an_adapter_is_merged_into_its_base_on_request_and_says_the_same(PolicyFamily family)
+    {
+        var (policy, output, whole) = (Written(family), _folder["output"], _folder["whole"]);
+        await Called.Well(Words(policy, output, "--passes", "2"));
+        Assert.Contains("merged into its base", (await Called.Well("checkpoints", "promote", output, "--to", whole, "--merge", "--eval", _stream.Data, "--gate", "hr@1>=0")).Out);
+        Assert.Equal(Files(policy), Files(whole));
+        using var merged = LoadedPolicy.Load(whole);
+        using var adapted = LoadedPolicy.Load(Path.Combine(output, "policy"));
+        using var found = LoadedPolicy.Load(policy);
+        Assert.Null(merged.Weights.Lora);
+        var (expected, before) = (await Logps(adapted), await Logps(found));
+        Assert.All((await Logps(merged)).Zip(expected), pair => Assert.Equal(pair.Second, pair.First, Math.Abs(pair.Second) * 1e-5));
+        Assert.Contains(before.Zip(expected), pair => Math.Abs(pair.First - pair.Second) > Math.Abs(pair.Second) * 1e-2);
+        // What was measured is what was written.
+        var promotion = JsonNode.Parse(File.ReadAllText(Path.Combine(output, "promotions.jsonl")))!;
+        Assert.True((bool)promotion["merged"]!);
+        var measured = (await Called.Well("eval", "--data", _stream.Data, "--policy", whole, "--reference", policy, "--json")).Json;
+        Assert.Equal((double)measured["pl_loss"]!, (double)promotion["evaluation"]!["pl_loss"]!);
+        // An adapter alone may take its place again.
+        await Called.Well("checkpoints", "promote", output, "--to", whole);
+        Assert.Equal(["adapter_config.json", Adapter], Files(whole));
+        Assert.False((bool)JsonNode.Parse(File.ReadLines(Path.Combine(output, "promotions.jsonl")).Last())!["merged"]!);
+
+        static IEnumerable<string> Files(string directory) => Directory.GetFiles(directory).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_adapter_whose_base_lies_elsewhere_is_used_beside_it_by_every_verb()
+    {
+        var (policy, adapter) = (Written(PolicyFamily.Llama), _folder["output/policy"]);
+        await Called.Well(Words(policy, _folder["output"], "--passes", "2"));
+        string[][] verbs =
+        [
+            // What a reference is measured with is its own.
+            ["eval", "--data", _stream.Data, "--json", "--reference", policy], ["generate", "--ids", "0,5", "--json", "--max-tokens", "8"], ["validate", _stream.Data],
+        ];
+        var (found, alone) = (new List<string>(), new List<string>());
+        foreach (var verb in verbs)
+        {
+            found.Add(Answer(await Called.With([.. verb, "--policy", adapter])));
+            alone.Add(Answer(await Called.With([.. verb, "--policy", policy])));
+        }
+        Assert.NotEqual(alone[..2], found[..2]);
+        Assert.Equal(alone[2], found[2]);
+        var config = Path.Combine(adapter, "adapter_config.json");
+        File.WriteAllText(config, File.ReadAllText(config).Replace(policy, "someone/a-model"));
+        foreach (var (verb, expected) in verbs.Zip(found))
+        {
+            await Called.Refused(1, [.. verb, "--policy", adapter], "its base 'someone/a-model' is no directory here", "lora.adapter", "adapter_config.json");
+            // The remedy.
+            Assert.Equal(expected, Answer(await Called.With([.. verb, "--policy", policy, "--set", $"lora.adapter={adapter}"])));
+        }
+        await Called.Refused(1, ["score", "--data", _stream.Data, "--policy", adapter], "lora.adapter");
+        await Called.Refused(1, ["score", "--data", _stream.Data, "--policy", policy, "--set", $"lora.adapter={policy}"], $"{policy} holds no adapter");
+
+        // The numbers alone: the verb names the policy by its directory.
+        string Answer(Called called) => called.Out.Replace(adapter, "POLICY").Replace(policy, "POLICY");
+    }
+
+    [Fact]
+    public async Task A_run_that_trains_all_weights_has_nothing_to_merge()
+    {
+        var (policy, output) = (Written(PolicyFamily.Llama), _folder["output"]);
+        await Called.Well(Words(policy, output, "--set", "lora.rank=0"));
+        await Called.Refused(1, ["checkpoints", "promote", output, "--to", _folder["whole"], "--merge"], $"{output} trains all weights", "leave --merge out");
+        Assert.False(Directory.Exists(_folder["whole"]));
+    }
+
+    [Theory]
     [InlineData("lora.targets=lm_head", 1, "'lm_head' is none of the matrices")]
     [InlineData("lora.targets=", 2, "lora.targets")]
     [InlineData("lora.rank-pattern=q_proj", 2, "down_proj 4")]
@@ -104,6 +177,13 @@ public sealed class LoraRunTests : IDisposable
         "run", "--data", _stream.Data, "--policy", policy, "--output", output, "--set", "lora.rank=3", "--set", "lora.alpha=12", "--set", "lora.rank-pattern=down_proj 2",
         "--set", "learner.batch=8", "--set", "learner.learning-rate=2e-2", "--set", "checkpoint.updates=2", .. more,
     ];
+
+    private async Task<double[]> Logps(LoadedPolicy policy)
+    {
+        var options = new EvaluationOptions(Beta: 1, Batch: 7, MaxRecordBytes: 1 << 20);
+        var records = await EvaluationData.LoadAsync([_stream.Data], policy.Encoder, options, CancellationToken.None);
+        return [.. Evaluator.Score(policy.Scorer, policy.Weights, records.Pools, options.Batch).SelectMany(logps => logps).Select(logp => (double)logp)];
+    }
 
     private static byte[] Trained(string output) => File.ReadAllBytes(Path.Combine(output, "policy", Adapter));
 

@@ -30,6 +30,7 @@ public sealed class CachedDecoderTests
         var config = MadePolicy.ConfigOf(family, heads, keyValueHeads, tied, window);
         using var weights = MadePolicy.Weights(config);
         AssertAsWhole(config, weights);
+        AssertAsWhole(config, weights, mostScores: 200);
     }
 
     [Fact]
@@ -68,10 +69,11 @@ public sealed class CachedDecoderTests
     }
 
     // Prompts of all lengths together, a token at a time up to the policy's last position, rows leaving and changing places on the way.
-    private static void AssertAsWhole(PolicyConfig config, PolicyWeights weights)
+    private static void AssertAsWhole(PolicyConfig config, PolicyWeights weights, long mostScores = 1 << 24)
     {
         using var model = new LlamaModel(config);
-        using var decoder = new CachedDecoder(model, weights);
+        using var ofDecoder = new LlamaModel(config, mostScores);
+        using var decoder = new CachedDecoder(ofDecoder, weights);
         var random = new StableRandom(7);
         List<int>[] rows = [.. new[] { 5, 1, 9, 30 }.Select(length => Tokens(length))];
         AssertLogits(model, weights, rows, Advance(decoder, [.. rows.Select(row => row.ToArray())]));

@@ -54,9 +54,15 @@ public sealed class PackedForwardTests
         var (packed, packedGradients) = Gradients(model, start, [pools], n => n);
         var apart = pools.SelectMany(pool => pool.Responses.Select(response => (IReadOnlyList<EncodedPool>)[new EncodedPool(pool.Prompt, [response])])).ToList();
         var (single, singleGradients) = Gradients(model, start, apart, n => n);
+        using var inParts = new LlamaModel(config, mostScores: 300);
+        var (parts, partsGradients) = Gradients(inParts, start, [pools], n => n);
         AssertClose(single, packed, 1e-5);
+        AssertClose(single, parts, 1e-5);
         foreach (var (name, gradient) in singleGradients)
+        {
             AssertClose(gradient, packedGradients[name], 3e-5);
+            AssertClose(gradient, partsGradients[name], 3e-5);
+        }
     }
 
     [Fact]

@@ -11,18 +11,23 @@ namespace MassDpo.Policy.Tests.Scoring;
 /// <summary>Whatever memory is limited to, the numbers are the same.</summary>
 public sealed class ComputeLimitsTests
 {
-    private static readonly PolicyConfig Config = MadePolicy.Config() with { Family = PolicyFamily.Qwen2 };
+    private static readonly PolicyConfig Config = MadePolicy.ConfigOf(PolicyFamily.Qwen2, heads: 4, keyValueHeads: 2, tied: true, window: 5);
     private static readonly LoraOptions Lora = new() { Rank = 3, Alpha = 6, Targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] };
 
-    public static TheoryData<int, long, bool> Limits => new()
+    public static TheoryData<int, long, bool, long> Limits => new()
     {
-        // places, logits, checkpointing
-        { 4096, 60, false },
-        { 4096, 1 << 24, true },
-        { 4096, 170, true },
-        { 24, 1 << 24, false },
-        { 11, 60, false },
-        { 1, 1, true },
+        // places, logits, checkpointing, scores of attention
+        { 4096, 60, false, 1 << 24 },
+        { 4096, 1 << 24, true, 1 << 24 },
+        { 4096, 170, true, 1 << 24 },
+        { 24, 1 << 24, false, 1 << 24 },
+        { 11, 60, false, 1 << 24 },
+        // Some packs at a time, some places of one, a place.
+        { 4096, 1 << 24, false, 9000 },
+        { 4096, 1 << 24, true, 9000 },
+        { 4096, 1 << 24, false, 400 },
+        { 4096, 1 << 24, true, 400 },
+        { 1, 1, true, 1 },
     };
 
     private static IEnumerable<FeatureForm> Forms => from kind in Enum.GetValues<FeatureKind>()
@@ -40,12 +45,13 @@ public sealed class ComputeLimitsTests
 
     [Theory]
     [MemberData(nameof(Limits))]
-    public void Log_probs_and_features_are_those_without_limits(int tokens, long logits, bool checkpointing)
+    public void Log_probs_and_features_are_those_without_limits(int tokens, long logits, bool checkpointing, long scores)
     {
         using var whole = MadePolicy.Weights(Config);
         using var weights = MadePolicy.WithAdapter(whole, Lora);
         using var model = new LlamaModel(Config);
-        var (free, limited) = (new PoolScorer(model), new PoolScorer(model, Of(tokens, logits, checkpointing)));
+        using var inParts = new LlamaModel(Config, scores);
+        var (free, limited) = (new PoolScorer(model), new PoolScorer(inParts, Of(tokens, logits, checkpointing)));
         foreach (var pools in new[] { Pools(5), Pools(1) })
         {
             foreach (var form in Forms)
@@ -64,17 +70,18 @@ public sealed class ComputeLimitsTests
 
     [Theory]
     [MemberData(nameof(Limits))]
-    public void Gradients_are_those_without_limits_for_all_weights_and_for_adapters(int tokens, long logits, bool checkpointing)
+    public void Gradients_are_those_without_limits_for_all_weights_and_for_adapters(int tokens, long logits, bool checkpointing, long scores)
     {
         using var whole = MadePolicy.Weights(Config);
         using var fresh = whole.WithFreshAdapter(Lora, seed: 1);
         using var model = new LlamaModel(Config);
+        using var inParts = new LlamaModel(Config, scores);
         foreach (var start in new[] { whole, fresh })
         {
             foreach (var pools in new[] { Pools(5), Pools(1) })
             {
                 var (logps, expected) = Gradients(model, start, pools, ComputeLimits.Default);
-                var (same, found) = Gradients(model, start, pools, Of(tokens, logits, checkpointing));
+                var (same, found) = Gradients(inParts, start, pools, Of(tokens, logits, checkpointing));
                 AssertClose(logps, same);
                 foreach (var (name, gradient) in expected)
                     AssertClose(gradient, found[name], 3e-5f);
