@@ -95,7 +95,7 @@ public sealed class PipelineWatchTests(SimulatedStream stream) : IClassFixture<S
         var source = new TracedSource(stream.Open(options));
         var learner = new LearnerRole(host, links, stream.Policy, source.Identity, directory, options, new LearnerSeams(_ => { }, _ => { }));
         using var cache = SelectorRole.OpenCache(stream.Policy, options, PhysicalFiles.Instance, NullLogger.Instance);
-        SelectorRole.Spawn(host, links, stream.Policy, cache, source, options);
+        SelectorRole.Spawn(host, links, stream.Policy, cache, source, options with { Validators = 1 });
         host.RunUntil(() => learner.HasEnded);
         host.Stop();
         directory.Dispose();
