@@ -10,14 +10,18 @@ namespace MassDpo.Policy.Model;
 /// </summary>
 internal sealed class LlamaLayer(PolicyConfig config)
 {
-    /// <summary>RMSNorm of the last dimension.</summary>
-    public Tensor Norm(Tensor x, Tensor weight) => x * (x.square().mean([-1], keepdim: true) + config.RmsNormEpsilon).rsqrt() * weight;
+    /// <summary>RMSNorm of the last dimension: its factor in float32, that of the weight in the compute type.</summary>
+    public Tensor Norm(Tensor x, Tensor weight)
+    {
+        var exact = x.InFloat32();
+        return (exact * (exact.square().mean([-1], keepdim: true) + config.RmsNormEpsilon).rsqrt()).InType(x.dtype) * weight;
+    }
 
     /// <summary>Keys, turned to their positions, and values: [N, G, L, s] each.</summary>
     /// <param name="w">the layer's</param>
     /// <param name="normed">[N·L, d] after the layer's first norm</param>
     /// <param name="rows">N</param>
-    /// <param name="cos">[N or 1, 1, L, s/2]</param>
+    /// <param name="cos">[N or 1, 1, L, s/2], in the compute type</param>
     /// <param name="sin">likewise</param>
     /// <param name="adapters">leaves inputs of adapters out; null: none</param>
     public (Tensor Keys, Tensor Values) KeysAndValues(PolicyWeights.LayerWeights w, Tensor normed, long rows, Tensor cos, Tensor sin, AdapterTap? adapters)
@@ -30,20 +34,27 @@ internal sealed class LlamaLayer(PolicyConfig config)
     public Tensor Queries(PolicyWeights.LayerWeights w, Tensor normed, long rows, Tensor cos, Tensor sin, AdapterTap? adapters) =>
         Rotate(HeadNorm(Heads(w.Query.Of(normed, adapters), rows, config.Heads), w.QueryNorm), cos, sin);
 
-    /// <summary>softmax(q·kᵀ/√s + bias)·v, [N, H, L, s]; where several query heads share a key/value head they are its rows.</summary>
+    /// <summary>softmax(q·kᵀ/√s + bias)·v, [N, H, L, s], the softmax in float32; where several query heads share a key/value head they are its rows.</summary>
     /// <param name="queries_NHLs">see above</param>
     /// <param name="keys_NGKs">see above</param>
     /// <param name="values_NGKs">see above</param>
-    /// <param name="bias">[N or 1, 1, L, K]: 0 where a place sees another, −∞ where not</param>
+    /// <param name="bias">[N or 1, 1, L, K]: 0 where a place sees another, −∞ where not; float32</param>
     public Tensor Attend(Tensor queries_NHLs, Tensor keys_NGKs, Tensor values_NGKs, Tensor bias)
     {
-        var scale = 1 / Math.Sqrt(config.HeadSize);
         var (rows, heads, places, size) = (queries_NHLs.shape[0], queries_NHLs.shape[1], queries_NHLs.shape[2], queries_NHLs.shape[3]);
         if (heads == keys_NGKs.shape[1])
-            return softmax(matmul(queries_NHLs * scale, keys_NGKs.transpose(-1, -2)) + bias, -1).matmul(values_NGKs);
-        var grouped = (queries_NHLs * scale).view(rows, keys_NGKs.shape[1], -1, places, size);
-        var scores = matmul(grouped, keys_NGKs.unsqueeze(2).transpose(-1, -2)) + bias.unsqueeze(1);
-        return softmax(scores, -1).matmul(values_NGKs.unsqueeze(2)).view(rows, heads, places, size);
+            return Shares(queries_NHLs, keys_NGKs, bias).matmul(values_NGKs);
+        var grouped = queries_NHLs.view(rows, keys_NGKs.shape[1], -1, places, size);
+        return Shares(grouped, keys_NGKs.unsqueeze(2), bias.unsqueeze(1)).matmul(values_NGKs.unsqueeze(2)).view(rows, heads, places, size);
+    }
+
+    // softmax(q·kᵀ/√s + bias). Queries that are scaled first save a pass over the scores, but round once more: in bfloat16 scores are scaled, in float32.
+    private Tensor Shares(Tensor queries, Tensor keys, Tensor bias)
+    {
+        var scale = 1 / Math.Sqrt(config.HeadSize);
+        return queries.dtype == ScalarType.Float32
+            ? softmax(matmul(queries * scale, keys.transpose(-1, -2)) + bias, -1)
+            : softmax(matmul(queries, keys.transpose(-1, -2)).InFloat32() * scale + bias, -1).InType(queries.dtype);
     }
 
     /// <summary>

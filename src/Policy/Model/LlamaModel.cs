@@ -10,9 +10,11 @@ namespace MassDpo.Policy.Model;
 /// <para>Legend of shapes: N rows, L columns, R predicting places of a row, U of all rows, T response tokens, C candidates, d hidden size, H heads,
 /// G key/value heads, V vocabulary.</para>
 /// </summary>
-public sealed class LlamaModel(PolicyConfig config) : IDisposable
+/// <param name="config">the architecture</param>
+/// <param name="device">where the weights lie that it is given; null: on the CPU</param>
+public sealed class LlamaModel(PolicyConfig config, Device? device = null) : IDisposable
 {
-    private readonly RotaryTable _rotary = new(config);
+    private readonly RotaryTable _rotary = new(config, device);
     private readonly LlamaLayer _layer = new(config);
 
     public PolicyConfig Config => config;
@@ -33,7 +35,7 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
     internal Tensor Hidden(PolicyWeights weights, PackedBatch batch, double dropout, AdapterTap? adapters)
     {
         using var scope = NewDisposeScope();
-        var frame = Frame(batch);
+        var frame = Frame(weights, batch);
         var x = LlamaLayer.Dropped(Embed(weights, batch), dropout);
         for (var layer = 0; layer < config.Layers; layer++)
             x = Layer(weights, batch, frame, layer, x, dropout, adapters);
@@ -66,19 +68,20 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
     internal Tensor Last(PolicyWeights weights, PackedBatch batch, Tensor x) => _layer.Norm(batch.Real_U is null ? x : x.index_select(0, batch.Real_U), weights.FinalNorm);
 
     /// <summary>What all layers share.</summary>
-    internal ForwardFrame Frame(PackedBatch batch)
+    internal ForwardFrame Frame(PolicyWeights weights, PackedBatch batch)
     {
         long N = batch.Rows, L = batch.Length;
         var (cos, sin) = Rotation(batch.Positions, N, L);
-        var visible = batch.Bias_N1LL ?? Causal(L);
+        (cos, sin) = (cos.InType(weights.Embedding.dtype), sin.InType(weights.Embedding.dtype));
+        var visible = batch.Bias_N1LL ?? Causal(L, batch.Tokens.device);
         return new ForwardFrame(cos, sin, visible, config.Window is { } window && L > window ? Windowed(batch, visible, window) : visible);
     }
 
-    /// <summary>log π of every response token, [T], from the hidden states of <see cref="Hidden(PolicyWeights, PackedBatch, double)"/>, and the logits it needed, [U, V].</summary>
+    /// <summary>log π of every response token, [T], from the hidden states of <see cref="Hidden(PolicyWeights, PackedBatch, double)"/>, and the logits it needed, [U, V], both in float32.</summary>
     public static (Tensor Logps_T, Tensor Logits_UV) TokenLogps(PolicyWeights weights, PackedBatch batch, Tensor hidden_Ud)
     {
         using var scope = NewDisposeScope();
-        var logits_UV = linear(hidden_Ud, weights.Output);
+        var logits_UV = linear(hidden_Ud, weights.Output).InFloat32();
         return (LogpsAt(logits_UV, batch.Place_T, batch.Token_T).MoveToOuterDisposeScope(), logits_UV.MoveToOuterDisposeScope());
     }
 
@@ -130,17 +133,17 @@ public sealed class LlamaModel(PolicyConfig config) : IDisposable
     // What a window leaves of what is visible. It counts positions: a response stands right behind its prompt, wherever it is in the pack.
     private static Tensor Windowed(PackedBatch batch, Tensor bias, int window)
     {
-        var positions = batch.Positions?.view(batch.Rows, 1, batch.Length) ?? arange(batch.Length, dtype: ScalarType.Int64).view(1, 1, batch.Length);
+        var positions = batch.Positions?.view(batch.Rows, 1, batch.Length) ?? arange(batch.Length, dtype: ScalarType.Int64, device: bias.device).view(1, 1, batch.Length);
         var distance = positions.unsqueeze(-1) - positions.unsqueeze(-2);
         return bias.masked_fill(distance.ge(window), float.NegativeInfinity);
     }
 
-    private static Tensor Causal(long length) => full([length, length], float.NegativeInfinity).triu(1).view(1, 1, length, length);
+    private static Tensor Causal(long length, Device device) => full([length, length], float.NegativeInfinity, device: device).triu(1).view(1, 1, length, length);
 }
 
 /// <summary>What all layers of a forward share.</summary>
-/// <param name="Cos">[N or 1, 1, L, head size / 2]</param>
+/// <param name="Cos">[N or 1, 1, L, head size / 2], in the compute type</param>
 /// <param name="Sin">likewise</param>
-/// <param name="Visible">[N or 1, 1, L, L]: 0 where a place (third) sees another (fourth), −∞ where not</param>
+/// <param name="Visible">[N or 1, 1, L, L]: 0 where a place (third) sees another (fourth), −∞ where not; float32</param>
 /// <param name="InWindow">the same in layers with a window</param>
 internal sealed record ForwardFrame(Tensor Cos, Tensor Sin, Tensor Visible, Tensor InWindow);

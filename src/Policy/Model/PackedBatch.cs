@@ -31,7 +31,7 @@ public sealed class PackedBatch : IDisposable
     /// <summary>[N·L] positions; null where each row counts 0, 1, 2, …</summary>
     public Tensor? Positions { get; init; }
 
-    /// <summary>[N, 1, L, L]: 0 where a place (third) sees another (fourth), −∞ where not; null where each sees all before it in its row.</summary>
+    /// <summary>[N, 1, L, L] in float32: 0 where a place (third) sees another (fourth), −∞ where not; null where each sees all before it in its row.</summary>
     public Tensor? Bias_N1LL { get; init; }
 
     /// <summary>R</summary>
@@ -46,6 +46,9 @@ public sealed class PackedBatch : IDisposable
     /// <summary>[T] from which of the U places each response token is predicted.</summary>
     public required Tensor Place_T { get; init; }
 
+    /// <summary><see cref="Place_T"/> in main memory.</summary>
+    public required IReadOnlyList<long> PlaceOfToken { get; init; }
+
     /// <summary>[T] the response tokens' ids.</summary>
     public required Tensor Token_T { get; init; }
 
@@ -55,8 +58,10 @@ public sealed class PackedBatch : IDisposable
     /// <summary>[T] 1 where a token is predicted from its own candidate's place, 0 where from the place that all candidates of its pool share; null where all share.</summary>
     public Tensor? Own_T { get; init; }
 
-    /// <summary>Lays pools out, on the CPU. The caller disposes the result.</summary>
-    public static PackedBatch Of(IReadOnlyList<EncodedPool> pools)
+    /// <summary>Lays pools out. The caller disposes the result.</summary>
+    /// <param name="pools">at least one</param>
+    /// <param name="device">where they are computed; null: on the CPU</param>
+    public static PackedBatch Of(IReadOnlyList<EncodedPool> pools, Device? device = null)
     {
         var starts = new int[pools.Count + 1];
         var length = 0;
@@ -79,18 +84,20 @@ public sealed class PackedBatch : IDisposable
             places = Math.Max(places, rowPlaces);
         }
         var layout = new Layout(pools, starts, length, places, tokens, allOneToken);
+        device ??= CPU;
         return new PackedBatch(pools.Count, length, starts)
         {
-            Tokens = Persist(layout.Tokens),
-            Positions = allOneToken ? null : Persist(layout.Positions),
-            Bias_N1LL = allOneToken ? null : tensor(layout.Bias(), [pools.Count, 1, length, length], dtype: ScalarType.Float32).DetachFromDisposeScope(),
+            Tokens = Persist(layout.Tokens, device),
+            Positions = allOneToken ? null : Persist(layout.Positions, device),
+            Bias_N1LL = allOneToken ? null : Bias(layout.Segments, pools.Count, length, device),
             PlacesPerRow = places,
-            Places_NR = Persist(layout.Places),
-            Real_U = layout.Real.Count == layout.Places.Length ? null : Persist([.. layout.Real]),
-            Place_T = Persist(layout.PlaceOfToken),
-            Token_T = Persist(layout.TokenIds),
-            Candidate_T = allOneToken ? null : Persist(layout.CandidateOfToken),
-            Own_T = allOneToken ? null : tensor(layout.Own, dtype: ScalarType.Float32).DetachFromDisposeScope(),
+            Places_NR = Persist(layout.Places, device),
+            Real_U = layout.Real.Count == layout.Places.Length ? null : Persist([.. layout.Real], device),
+            Place_T = Persist(layout.PlaceOfToken, device),
+            PlaceOfToken = layout.PlaceOfToken,
+            Token_T = Persist(layout.TokenIds, device),
+            Candidate_T = allOneToken ? null : Persist(layout.CandidateOfToken, device),
+            Own_T = allOneToken ? null : tensor(layout.Own, dtype: ScalarType.Float32, device: device).DetachFromDisposeScope(),
         };
     }
 
@@ -99,7 +106,8 @@ public sealed class PackedBatch : IDisposable
     /// candidate of its own. The caller disposes the result.
     /// </summary>
     /// <param name="sequences">token ids, and places in them, at least one; place p predicts token p+1</param>
-    public static PackedBatch OfSequences(IReadOnlyList<(int[] Tokens, int[] Places)> sequences)
+    /// <param name="device">where they are computed; null: on the CPU</param>
+    public static PackedBatch OfSequences(IReadOnlyList<(int[] Tokens, int[] Places)> sequences, Device? device = null)
     {
         // The last token of a sequence predicts nothing.
         var length = sequences.Max(sequence => sequence.Tokens.Length) - 1;
@@ -124,14 +132,16 @@ public sealed class PackedBatch : IDisposable
                 targets.Add(ids[predicting[i] + 1]);
             }
         }
+        device ??= CPU;
         return new PackedBatch(sequences.Count, length, starts)
         {
-            Tokens = Persist(tokens),
+            Tokens = Persist(tokens, device),
             PlacesPerRow = perRow,
-            Places_NR = Persist(places),
-            Real_U = real.Count == places.Length ? null : Persist([.. real]),
-            Place_T = arange(targets.Count, dtype: ScalarType.Int64).DetachFromDisposeScope(),
-            Token_T = Persist([.. targets]),
+            Places_NR = Persist(places, device),
+            Real_U = real.Count == places.Length ? null : Persist([.. real], device),
+            Place_T = arange(targets.Count, dtype: ScalarType.Int64, device: device).DetachFromDisposeScope(),
+            PlaceOfToken = [.. Enumerable.Range(0, targets.Count).Select(place => (long)place)],
+            Token_T = Persist([.. targets], device),
         };
     }
 
@@ -141,28 +151,35 @@ public sealed class PackedBatch : IDisposable
             tensor?.Dispose();
     }
 
-    private static Tensor Persist(long[] values) => tensor(values, dtype: ScalarType.Int64).DetachFromDisposeScope();
+    private static Tensor Persist(long[] values, Device device) => tensor(values, dtype: ScalarType.Int64, device: device).DetachFromDisposeScope();
+
+    // What sees what, made where it is used: of a long pack it is far larger than what it is made of. A place is of the prompt, 0, or of a response, and sees what
+    // comes before it of the prompt and of its own response.
+    private static Tensor Bias(int[] segments, long rows, long length, Device device)
+    {
+        using var scope = NewDisposeScope();
+        var segments_N1L = tensor(segments, [rows, 1, length], dtype: ScalarType.Int32, device: device);
+        var seen_N11L = segments_N1L.unsqueeze(2);
+        var hidden_N1LL = segments_N1L.unsqueeze(3).ne(seen_N11L).bitwise_and_(seen_N11L.ne(0)).bitwise_or_(ones([length, length], dtype: ScalarType.Bool, device: device).triu_(1));
+        return zeros([rows, 1, length, length], dtype: ScalarType.Float32, device: device).masked_fill_(hidden_N1LL, float.NegativeInfinity).DetachFromDisposeScope();
+    }
 
     /// <summary>The arrays behind the tensors.</summary>
     private sealed class Layout
     {
-        private readonly int _rows;
-        private readonly int _length;
-        private readonly int[] _segments;
-
         public Layout(IReadOnlyList<EncodedPool> pools, int[] starts, int length, int placesPerRow, int tokens, bool allOneToken)
         {
-            (_rows, _length) = (pools.Count, length);
-            Tokens = new long[_rows * length];
-            Positions = allOneToken ? [] : new long[_rows * length];
-            _segments = allOneToken ? [] : new int[_rows * length];
-            Places = new long[_rows * placesPerRow];
+            var rows = pools.Count;
+            Tokens = new long[rows * length];
+            Positions = allOneToken ? [] : new long[rows * length];
+            Segments = allOneToken ? [] : new int[rows * length];
+            Places = new long[rows * placesPerRow];
             PlaceOfToken = new long[tokens];
             TokenIds = new long[tokens];
             CandidateOfToken = allOneToken ? [] : new long[tokens];
             Own = allOneToken ? [] : new float[tokens];
             var t = 0;
-            for (var n = 0; n < _rows; n++)
+            for (var n = 0; n < rows; n++)
             {
                 var (prompt, responses) = (pools[n].Prompt, pools[n].Responses);
                 var row = n * length;
@@ -193,7 +210,7 @@ public sealed class PackedBatch : IDisposable
                         // The last token predicts nothing, so it needs no place.
                         Tokens[at] = response[i];
                         Positions[at] = prompt.Length + i;
-                        _segments[at] = c + 1;
+                        Segments[at] = c + 1;
                         Places[place] = at;
                         Real.Add(place++);
                         at++;
@@ -203,35 +220,21 @@ public sealed class PackedBatch : IDisposable
                     Places[place] = Places[n * placesPerRow];
                 // What fills the row up sees what the last response sees, and nothing real sees it.
                 for (; !allOneToken && at < row + length; at++)
-                    _segments[at] = responses.Length;
+                    Segments[at] = responses.Length;
             }
         }
 
         public long[] Tokens { get; }
         public long[] Positions { get; }
+
+        /// <summary>[N·L] 0 in the prompt, 1 + its number in a response.</summary>
+        public int[] Segments { get; }
+
         public long[] Places { get; }
         public List<long> Real { get; } = [];
         public long[] PlaceOfToken { get; }
         public long[] TokenIds { get; }
         public long[] CandidateOfToken { get; }
         public float[] Own { get; }
-
-        public float[] Bias()
-        {
-            var bias = new float[(long)_rows * _length * _length];
-            for (var n = 0; n < _rows; n++)
-            {
-                var segments = _segments.AsSpan(n * _length, _length);
-                for (var q = 0; q < _length; q++)
-                {
-                    var row = bias.AsSpan((n * _length + q) * _length, _length);
-                    row[(q + 1)..].Fill(float.NegativeInfinity);
-                    for (var k = 0; k < q; k++)
-                        if (segments[k] != 0 && segments[k] != segments[q])
-                            row[k] = float.NegativeInfinity;
-                }
-            }
-            return bias;
-        }
     }
 }
