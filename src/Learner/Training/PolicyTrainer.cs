@@ -133,13 +133,15 @@ public sealed class PolicyTrainer : IDisposable
     {
         using var _ = no_grad();
         using var scope = NewDisposeScope();
-        var sums = stack([.. Weights.Tensors.Values.Select(tensor => tensor.sum())]).cpu().data<float>().ToArray();
-        foreach (var (name, sum) in Weights.Tensors.Keys.Zip(sums))
+        var copy = Weights.Copy();
+        // Of the copy: once these numbers are there it is done, and may be given to threads that compute on other streams.
+        var sums = stack([.. copy.Tensors.Values.Select(tensor => tensor.sum())]).cpu().data<float>().ToArray();
+        if (Array.FindIndex(sums, sum => !float.IsFinite(sum)) is var bad and >= 0)
         {
-            if (!float.IsFinite(sum))
-                throw new TrainingDivergedException($"after {Steps} updates '{name}' is not finite: lower learner.learning-rate, or set learner.max-gradient-norm");
+            copy.Dispose();
+            throw new TrainingDivergedException($"after {Steps} updates '{copy.Tensors.Keys.ElementAt(bad)}' is not finite: lower learner.learning-rate, or set learner.max-gradient-norm");
         }
-        return Weights.Copy();
+        return copy;
     }
 
     public void Dispose()

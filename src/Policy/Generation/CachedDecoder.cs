@@ -86,7 +86,7 @@ internal sealed class CachedDecoder(LlamaModel model, PolicyWeights weights) : I
         var L = positions_NL.Length / rows;
         var positions = Indices(positions_NL);
         var before = positions.view(rows, 1, L, 1) - arange(columns, dtype: ScalarType.Int64, device: weights.Device).view(1, 1, 1, columns);
-        var visible = zeros([rows, 1, L, columns], dtype: ScalarType.Float32, device: weights.Device).masked_fill_(before.lt(0), float.NegativeInfinity);
+        var visible = zeros([rows, 1, L, columns], dtype: weights.Embedding.dtype, device: weights.Device).masked_fill_(before.lt(0), float.NegativeInfinity);
         var inWindow = Config.Window is { } window && columns > window ? visible.masked_fill(before.ge(window), float.NegativeInfinity) : visible;
         return new ForwardFrame(Turned(model.Rotary.Cos), Turned(model.Rotary.Sin), visible, inWindow);
 

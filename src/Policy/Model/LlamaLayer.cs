@@ -1,3 +1,4 @@
+using MassDpo.Policy.Devices;
 using MassDpo.Policy.Lora;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
@@ -38,9 +39,11 @@ internal sealed class LlamaLayer(PolicyConfig config)
     /// <param name="queries_NHLs">see above</param>
     /// <param name="keys_NGKs">see above</param>
     /// <param name="values_NGKs">see above</param>
-    /// <param name="bias">[N or 1, 1, L, K]: 0 where a place sees another, −∞ where not; float32</param>
+    /// <param name="bias">[N or 1, 1, L, K]: 0 where a place sees another, −∞ where not; in the compute type</param>
     public Tensor Attend(Tensor queries_NHLs, Tensor keys_NGKs, Tensor values_NGKs, Tensor bias)
     {
+        if (FusedAttention.Takes(queries_NHLs))
+            return FusedAttention.Of(queries_NHLs, keys_NGKs, values_NGKs, bias);
         var (rows, heads, places, size) = (queries_NHLs.shape[0], queries_NHLs.shape[1], queries_NHLs.shape[2], queries_NHLs.shape[3]);
         if (heads == keys_NGKs.shape[1])
             return Shares(queries_NHLs, keys_NGKs, bias).matmul(values_NGKs);

@@ -72,8 +72,10 @@ public sealed class LlamaModel(PolicyConfig config, Device? device = null) : IDi
     {
         long N = batch.Rows, L = batch.Length;
         var (cos, sin) = Rotation(batch.Positions, N, L);
-        (cos, sin) = (cos.InType(weights.Embedding.dtype), sin.InType(weights.Embedding.dtype));
-        var visible = batch.Bias_N1LL ?? Causal(L, batch.Tokens.device);
+        var type = weights.Embedding.dtype;
+        (cos, sin) = (cos.InType(type), sin.InType(type));
+        // 0 and −∞ are the same in any type.
+        var visible = (batch.Bias_N1LL ?? Causal(L, batch.Tokens.device)).InType(type);
         return new ForwardFrame(cos, sin, visible, config.Window is { } window && L > window ? Windowed(batch, visible, window) : visible);
     }
 
@@ -144,6 +146,6 @@ public sealed class LlamaModel(PolicyConfig config, Device? device = null) : IDi
 /// <summary>What all layers of a forward share.</summary>
 /// <param name="Cos">[N or 1, 1, L, head size / 2], in the compute type</param>
 /// <param name="Sin">likewise</param>
-/// <param name="Visible">[N or 1, 1, L, L]: 0 where a place (third) sees another (fourth), −∞ where not; float32</param>
+/// <param name="Visible">[N or 1, 1, L, L]: 0 where a place (third) sees another (fourth), −∞ where not; in the compute type</param>
 /// <param name="InWindow">the same in layers with a window</param>
 internal sealed record ForwardFrame(Tensor Cos, Tensor Sin, Tensor Visible, Tensor InWindow);
