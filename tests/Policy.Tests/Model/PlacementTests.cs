@@ -106,6 +106,46 @@ public sealed class PlacementTests : IDisposable
         }, family, window, new Placement(type, CPU));
     }
 
+    [Theory]
+    [InlineData(PolicyFamily.Llama, 0)]
+    [InlineData(PolicyFamily.Qwen3, 4)]
+    public void Features_of_every_form_in_bfloat16_are_near_those_in_float32(PolicyFamily family, int window)
+    {
+        using var exact = new Made(Config(family, window), Placement.Default);
+        using var half = new Made(Config(family, window), new Placement(ScalarType.BFloat16, CPU));
+        foreach (var form in Forms)
+        {
+            var expected = new PoolScorer(exact.Model).Score(exact.Adapted, exact.Pools(5), form);
+            var found = new PoolScorer(half.Model).Score(half.Adapted, half.Pools(5), form);
+            Assert.False(expected.Logps.SequenceEqual(found.Logps));
+            GoldenNumbers.AssertRelative(Array.ConvertAll(expected.Logps, x => (double)x), found.Logps, 0.02);
+            // What all candidates share is left out, or not: differences count.
+            var (a, b) = (Differences(expected, form), Differences(found, form));
+            GoldenNumbers.AssertRelative([.. a], [.. b.Select(x => (float)x)], 0.1);
+        }
+
+        static List<double> Differences(PoolScores scores, FeatureForm form)
+        {
+            var differences = new List<double>();
+            for (var n = 0; n < scores.Start.Length - 1; n++)
+            {
+                var candidates = scores.Start[n + 1] - scores.Start[n];
+                for (var i = 1; i < candidates; i++)
+                {
+                    if (form.IsGram)
+                        for (var j = 1; j < candidates; j++)
+                            differences.Add(Gram(n, i, j, candidates) - Gram(n, i, 0, candidates) - Gram(n, 0, j, candidates) + Gram(n, 0, 0, candidates));
+                    else
+                        for (var k = 0; k < scores.FeatureSize; k++)
+                            differences.Add((double)scores.FeaturesOf(n)[i * scores.FeatureSize + k] - scores.FeaturesOf(n)[k]);
+                }
+            }
+            return differences;
+
+            double Gram(int n, int i, int j, int candidates) => scores.Grams![n][i * candidates + j];
+        }
+    }
+
     [Fact]
     public void A_tensor_that_does_not_say_where_it_is_to_lie_is_found_so()
     {
