@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 
 namespace MassDpo.Models.Bench;
 
-/// <summary>What a process holds at most while it loads a random bf16 checkpoint of more than 1 GB in several shards, into float32.</summary>
+/// <summary>What a process holds at most while it loads a random bf16 checkpoint of more than 1 GB in several shards, into a compute type.</summary>
 internal static class LoadMemory
 {
     private const int Shards = 5;
@@ -28,15 +28,15 @@ internal static class LoadMemory
         MaxPositions = 4096,
     };
 
-    public static bool Run()
+    public static bool Run(ScalarType type)
     {
         var directory = Directory.CreateTempSubdirectory("massdpo-load-").FullName;
         try
         {
             var bytes = Write(directory);
-            var told = JsonNode.Parse(OwnProcess.Run("load", "child", directory))!;
+            var told = JsonNode.Parse(OwnProcess.Run("load", "child", directory, $"{type}"))!;
             var (before, peak, weights, seconds) = ((long)told["before"]!, (long)told["peak"]!, (long)told["weights"]!, (double)told["seconds"]!);
-            Console.WriteLine("| on disk, bf16 | weights, float32 | process before | at most | beyond the weights | goal | seconds |");
+            Console.WriteLine($"| on disk, bf16 | weights, {type.ToString().ToLowerInvariant()} | process before | at most | beyond the weights | goal | seconds |");
             Console.WriteLine("|---|---|---|---|---|---|---|");
             Console.WriteLine(Invariant($"| {Mib(bytes)} in {Shards} shards | {Mib(weights)} | {Mib(before)} | {Mib(peak)} | {Mib(peak - weights)} | ≤ {Mib(Allowed)} {(peak - weights <= Allowed ? "PASS" : "FAIL")} | {seconds:F1} |"));
             return peak - weights <= Allowed;
@@ -47,13 +47,13 @@ internal static class LoadMemory
         }
     }
 
-    public static void Child(string directory)
+    public static void Child(string directory, ScalarType type)
     {
         var config = PolicyDirectory.LoadConfig(directory);
         zeros(1).Dispose();
         var before = OwnProcess.NowBytes();
         var start = Stopwatch.GetTimestamp();
-        using var weights = PolicyDirectory.LoadWeights(directory, config);
+        using var weights = PolicyDirectory.LoadWeights(directory, config, new Placement(type, CPU));
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         Console.WriteLine(new JsonObject { ["before"] = before, ["peak"] = OwnProcess.PeakBytes(), ["weights"] = weights.Bytes, ["seconds"] = seconds }.ToJsonString());
     }

@@ -50,7 +50,7 @@ internal static class PeakMemory
         var config = Llama.Config(ShortVocabulary) with { MaxPositions = places };
         // Two responses, of whose tokens the last takes no place.
         var pools = Llama.Pools(1, 2, ShortVocabulary, places - 2 * 15);
-        using var model = inParts ? new LlamaModel(config) : new LlamaModel(config, long.MaxValue);
+        using var model = inParts ? new LlamaModel(config) : new LlamaModel(config, mostScores: long.MaxValue);
         Measure(config, model, what, new ComputeLimits(places, checkpointing), pools);
     }
 

@@ -6,9 +6,11 @@ set_num_threads(1);
 switch (args)
 {
     case ["load"]:
-        return LoadMemory.Run() ? 0 : 1;
-    case ["load", "child", var directory]:
-        LoadMemory.Child(directory);
+        return LoadMemory.Run(ScalarType.Float32) ? 0 : 1;
+    case ["load", "bfloat16"]:
+        return LoadMemory.Run(ScalarType.BFloat16) ? 0 : 1;
+    case ["load", "child", var directory, var type]:
+        LoadMemory.Child(directory, Enum.Parse<ScalarType>(type));
         return 0;
     case ["packed"]:
         return PackedTime.Run() ? 0 : 1;
@@ -24,7 +26,12 @@ switch (args)
     case ["long", "child", var places, var what, var checkpointing, var inParts]:
         PeakMemory.ChildLong(int.Parse(places), what, bool.Parse(checkpointing), bool.Parse(inParts));
         return 0;
+    // One line of JSON for bench/peers/device.py, which says what the words are. It measures devices: threads are the caller's to choose.
+    case ["device", var threads, .. var words]:
+        set_num_threads(int.Parse(threads));
+        DeviceWork.Of(words).Run();
+        return 0;
     default:
-        Console.Error.WriteLine("usage: load | packed | memory | long");
+        Console.Error.WriteLine("usage: load [TYPE] | packed | memory | long | device …, which bench/peers/device.py calls");
         return 2;
 }

@@ -116,6 +116,11 @@ MDT_API tensor mdt_attention(tensor query, tensor key, tensor value, tensor mask
 #endif
 }
 
+// Whether libtorch has kernels for the function before that never hold the scores.
+MDT_API int32_t mdt_has_fused_attention() {
+  return MDT_TORCH_AT_LEAST(2, 0) ? 1 : 0;
+}
+
 // Scales the gradients in place so that their norm, taken over all of them together, is at most max_norm; tells the norm there was.
 MDT_API int32_t mdt_clip_grad_norm_(const tensor* parameters, int32_t count, double max_norm, double p, double* total) {
   MDT_DO({

@@ -50,13 +50,13 @@ public static class PolicyDirectory
     }
 
     /// <exception cref="PolicyFormatException">weights are missing, malformed, or not those of <paramref name="config"/></exception>
-    public static PolicyWeights LoadWeights(string directory, PolicyConfig config)
+    public static PolicyWeights LoadWeights(string directory, PolicyConfig config, Placement? placement = null)
     {
         var (whole, index) = (Path.Combine(directory, Weights), Path.Combine(directory, Index));
         if (!File.Exists(whole) && !File.Exists(index))
             throw new PolicyFormatException($"{directory} has neither {Weights} nor {Index}; other forms of weights (pickle) are never read");
         using var tensors = File.Exists(whole) ? MappedTensors.Open(whole) : MappedTensors.OpenShards(index);
-        return PolicyWeights.Load(config, tensors);
+        return PolicyWeights.Load(config, tensors, placement);
     }
 
     /// <summary>What a policy is, by content: the hash of its weights, and the two files that say what they mean.</summary>

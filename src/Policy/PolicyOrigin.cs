@@ -32,9 +32,9 @@ public sealed record PolicyOrigin(string Base, string? Adapter = null)
 
     /// <summary>The weights of the base, and of the adapter where there is one.</summary>
     /// <exception cref="PolicyFormatException">weights are missing, malformed, or not those of <paramref name="config"/></exception>
-    public PolicyWeights LoadWeights(PolicyConfig config)
+    public PolicyWeights LoadWeights(PolicyConfig config, Placement? placement = null)
     {
-        var weights = PolicyDirectory.LoadWeights(Base, config);
+        var weights = PolicyDirectory.LoadWeights(Base, config, placement);
         if (Adapter is null)
             return weights;
         using (weights)

@@ -23,7 +23,8 @@ public static class SharedData
 
     public static string PathOf(string path) => Path.GetFullPath(Path.Combine(Root, path));
 
-    internal static string? WhyAbsent(string[] paths)
+    /// <summary>Why a test that needs these paths cannot run; null: it can.</summary>
+    public static string? WhyAbsent(string[] paths)
     {
         var missing = paths.Select(PathOf).FirstOrDefault(path => !File.Exists(path) && !Directory.Exists(path));
         return missing is null ? null : $"needs {missing}: set MASSDPO_SHARED to the folder of reference data";

@@ -37,7 +37,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
             using var start = LoadedPolicy.Load(request.PolicyOf(seed), request.Run.Policy);
             // Before the first run: an arm that cannot run is known by now.
             foreach (var arm in request.Comparison.Arms)
-                OptionsOf(arm, seed).CheckFeatures(request.Run.Policy.Lora is not null || start.Weights.Lora is not null);
+                OptionsOf(arm, seed).CheckPolicy(request.Run.Policy.Lora is not null || start.Weights.Lora is not null);
             var data = await EvaluationData.LoadAsync(request.Evaluation, start.Encoder, request.EvaluationOptions, stop);
             IReadOnlyList<float[]> reference = [.. Evaluator.Score(start.Scorer, start.Weights, data.Pools, request.EvaluationOptions.Batch)];
             var before = Measures.Of(Evaluator.Measure(start, start.Weights, data, reference, request.EvaluationOptions));
@@ -81,7 +81,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
         stop.ThrowIfCancellationRequested();
         if (result.Outcome.Counts.Applied == 0)
             throw new InvalidDataException("nothing was trained: no record of the data can be used");
-        using var trained = LoadedPolicy.Load(Path.Combine(directory, "policy"));
+        using var trained = LoadedPolicy.Load(Path.Combine(directory, "policy"), new PolicyOptions { Placement = request.Run.Policy.Placement });
         var points = snapshots.Kept.Where(kept => kept.Key < result.Outcome.Version).Select(kept => tally.At(kept.Key, Measure(start, (PolicyWeights)kept.Value.Tensors)))
             .Append(tally.At(result.Outcome.Version, Measure(start, trained.Weights))).ToList();
         var run = new MeasuredRun(identity, arm.FullName, seed, start.Before, points, result.Outcome.Version, tally.Negatives, tally.Duplicates, Quality(start, trained, options.Selection));

@@ -1,6 +1,5 @@
 using MassDpo.App.Running;
 using MassDpo.Policy.Generation;
-using MassDpo.Policy.Scoring;
 using MassDpo.Shared.Settings;
 
 namespace MassDpo.App.Generation;
@@ -8,8 +7,8 @@ namespace MassDpo.App.Generation;
 /// <summary>The settings of what is generated, <c>generation</c>.</summary>
 /// <param name="MostTokens">after each prompt</param>
 /// <param name="Sampling">how they are drawn</param>
-/// <param name="Limits">of memory</param>
-internal sealed record GenerationSettings(int MostTokens, SamplingOptions Sampling, ComputeLimits Limits)
+/// <param name="Policy">how the policy is loaded</param>
+internal sealed record GenerationSettings(int MostTokens, SamplingOptions Sampling, PolicyOptions Policy)
 {
     private const double LeastTemperature = 1e-3;
 
@@ -22,6 +21,6 @@ internal sealed record GenerationSettings(int MostTokens, SamplingOptions Sampli
                 FormattableString.Invariant($"write a value from {LeastTemperature} to 1000; for the likeliest token each time say --greedy"));
         return new GenerationSettings(settings.Integer("generation.max-tokens", 1),
             new SamplingOptions(settings.Long("runtime.seed", 0), temperature, settings.Number("generation.top-p", 1e-6, 1)),
-            PolicyOptions.LimitsFrom(settings));
+            PolicyOptions.From(settings));
     }
 }

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using MassDpo.Learner;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Learner.Training;
+using MassDpo.Policy.Devices;
 using MassDpo.Policy.Model;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
@@ -34,7 +35,11 @@ internal sealed class LearnerRole
             links.Snapshots, parts.Tap, parts.Progress, outcome => _ended.TrySetResult(outcome)) { Evaluate = parts.Evaluate, NewOutcomes = parts.NewOutcomes };
         // Data mailboxes hold at least all open slots, so that nobody who sends them can wait for one who waits for it.
         var open = (slots.MaxStaleness + 1) * slots.BatchSize;
-        _learner = host.Spawn<LearnerMessage>("learner", context => new LearnerActor(context, learnerParts, learnerOptions),
+        _learner = host.Spawn<LearnerMessage>("learner", context =>
+            {
+                ComputeStream.Take(policy.Weights.Device);
+                return new LearnerActor(context, learnerParts, learnerOptions);
+            },
             new ActorOptions { Dispatch = Dispatch.OwnThread, MailboxCapacity = Math.Max(256, open) });
     }
 

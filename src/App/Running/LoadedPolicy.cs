@@ -18,7 +18,7 @@ public sealed class LoadedPolicy : IDisposable
     private LoadedPolicy(PolicyOrigin origin, PolicyConfig config, RecordEncoder encoder, PolicyWeights weights, ComputeLimits limits)
     {
         (Origin, Config, Encoder, Weights) = (origin, config, encoder, weights);
-        Model = new LlamaModel(config);
+        Model = new LlamaModel(config, weights.Device);
         Scorer = new PoolScorer(Model, limits);
         Found = new SharedTensors(weights);
         // A chat is other text under another template.
@@ -58,15 +58,17 @@ public sealed class LoadedPolicy : IDisposable
     /// <param name="directory">a checkpoint, or a PEFT directory</param>
     /// <param name="options">how; null: as it comes</param>
     /// <exception cref="PolicyFormatException">no policy there, or one that is not supported</exception>
+    /// <exception cref="InvalidDataException">the device that it is to be computed on is not there</exception>
     public static LoadedPolicy Load(string directory, PolicyOptions? options = null)
     {
         options ??= new PolicyOptions();
+        PlacementSettings.CheckThere(options.Placement.Device);
         var origin = PolicyOrigin.Of(directory, options.Lora?.Adapter);
         if (options.Lora?.Fresh is not null && origin.Adapter is not null)
             throw new PolicyFormatException($"{origin.Adapter} is an adapter, which a run goes on training as it is: leave lora.rank at 0, or merge it into its base first (massdpo checkpoints promote --merge)");
         var config = PolicyDirectory.LoadConfig(origin.Base);
         var encoder = EncoderOf(origin, config, options.Encoding);
-        var weights = origin.LoadWeights(config);
+        var weights = origin.LoadWeights(config, options.Placement);
         if (options.Lora is not { Fresh: { } fresh } lora)
             return new LoadedPolicy(origin, config, encoder, weights, options.Limits);
         using (weights)
@@ -86,7 +88,7 @@ public sealed class LoadedPolicy : IDisposable
     public PolicyWeights LoadResult(string directory)
     {
         if (Weights.Lora is null)
-            return PolicyDirectory.LoadWeights(directory, Config);
+            return PolicyDirectory.LoadWeights(directory, Config, Weights.Placement);
         var file = PeftDirectory.WeightsIn(directory);
         return Weights.Take(SafetensorsFile.Read(file), file);
     }

@@ -5,6 +5,7 @@ using MassDpo.Learner.Checkpoints;
 using MassDpo.Shared.Settings;
 using MassDpo.Shared.Settings.Hocon;
 using MassDpo.Shared.Sources;
+using static TorchSharp.torch;
 
 namespace MassDpo.App.Running;
 
@@ -54,12 +55,12 @@ internal sealed record RunInputs(string Policy, IReadOnlyList<string>? Data, IRe
         .Aggregate(HoconDocument.Empty, (below, setting) => setting.WithFallback(below));
 
     /// <summary>The policy that the run started from, with the adapter that it trained.</summary>
-    /// <param name="options">how else it is loaded; null: as the run did</param>
+    /// <param name="options">how else it is loaded; null: as the run did, but on the CPU, as for what computes nothing</param>
     /// <exception cref="Policy.PolicyFormatException">it is gone, or is none any more</exception>
     public LoadedPolicy LoadPolicy(PolicyOptions? options = null)
     {
         var own = RunOptions.From(EffectiveSettings.Load(null, [], [], [], ToSettings())).Policy;
-        return LoadedPolicy.Load(Policy, (options ?? own) with { Lora = own.Lora });
+        return LoadedPolicy.Load(Policy, (options ?? own with { Placement = own.Placement with { Device = CPU } }) with { Lora = own.Lora });
     }
 
     /// <summary>Whether two paths name one folder.</summary>

@@ -44,7 +44,7 @@ internal static class RunReport
             ["notes"] = new JsonArray([.. options.Warnings.Concat(outcome.Notes).Select(note => (JsonNode)note)]),
             ["settings"] = Settings(options.Settings),
             ["build"] = Build,
-            ["device"] = "cpu",
+            ["device"] = options.Policy.Placement.Device.ToString(),
             ["threads"] = options.Threads,
             ["reference_cache"] = references is null
                 ? null

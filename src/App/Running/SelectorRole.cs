@@ -1,5 +1,6 @@
 using MassDpo.Ingest;
 using MassDpo.Ingest.Records;
+using MassDpo.Policy.Devices;
 using MassDpo.Selection;
 using MassDpo.Selection.References;
 using MassDpo.Shared.Actors;
@@ -38,8 +39,11 @@ internal static class SelectorRole
         for (var i = 1; i <= options.Selectors; i++)
         {
             var selector = new SelectorOptions($"{process}selector-{i}", options.Slots.MaxStaleness, options.Trainer.Reference.Schedule, options.Slots.Lease / 3);
-            host.Spawn<SelectorMessage>(selector.Name, context => new SelectorActor(context,
-                new SelectionEngine(policy.Scorer, policy.Found, cache, options.Selection, host.Clock), control, pools, selections, snapshots, selector),
+            host.Spawn<SelectorMessage>(selector.Name, context =>
+                {
+                    ComputeStream.Take(policy.Weights.Device);
+                    return new SelectorActor(context, new SelectionEngine(policy.Scorer, policy.Found, cache, options.Selection, host.Clock), control, pools, selections, snapshots, selector);
+                },
                 new ActorOptions { Dispatch = Dispatch.OwnThread });
         }
         var records = new ValidatedSource(source, new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes), options.Validators);

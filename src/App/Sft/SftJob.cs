@@ -19,7 +19,7 @@ using static TorchSharp.torch;
 namespace MassDpo.App.Sft;
 
 /// <summary>The sizes of a new policy, and how it is trained.</summary>
-internal sealed record SftJobOptions(SftTokenizer Tokenizer, int Vocabulary, int Layers, int Hidden, int Heads, int Intermediate, int MaxPositions, double EmbeddingDeviation, long MaxRecords, int Threads, SftOptions Training)
+internal sealed record SftJobOptions(SftTokenizer Tokenizer, int Vocabulary, int Layers, int Hidden, int Heads, int Intermediate, int MaxPositions, double EmbeddingDeviation, long MaxRecords, int Threads, Placement Placement, SftOptions Training)
 {
     /// <exception cref="Shared.Settings.Hocon.HoconException">a value is malformed or outside its range</exception>
     public static SftJobOptions From(EffectiveSettings settings)
@@ -32,7 +32,7 @@ internal sealed record SftJobOptions(SftTokenizer Tokenizer, int Vocabulary, int
         return new SftJobOptions(settings.Choice("sft.tokenizer", SftVocabulary.Kinds), settings.Integer("sft.vocabulary", BpeTrainer.LeastVocabulary, 1 << 20),
             settings.Integer("sft.layers", 1, 1 << 10), hidden, heads, intermediate > 0 ? intermediate : (hidden * 8 / 3 + 3) / 4 * 4,
             settings.Integer("sft.max-positions", 4, 1 << 20), settings.Number("sft.embedding-deviation", 1e-6, 100), settings.Long("sft.max-records", 0),
-            settings.Integer("runtime.threads", 1, 1024),
+            settings.Integer("runtime.threads", 1, 1024), PlacementSettings.From(settings),
             new SftOptions(settings.Integer("sft.epochs", 0, 1_000_000), settings.Integer("sft.batch", 1, 1 << 16),
                 new LearningRateSchedule(settings.Number("sft.learning-rate", 1e-12, 1e3), ScheduleShape.Constant, settings.Long("sft.warmup", 0), 0, FirstStep: 1),
                 RunOptions.Adam(settings, "sft", epsilon: 1e-8), settings.Number("sft.dropout", 0, 0.99), settings.Integer("sft.history-places", -1, 1 << 16),
@@ -53,6 +53,9 @@ internal static class SftJob
     {
         var options = request.Options;
         PolicyDirectory.CheckReplaceable(request.Policy);
+        PlacementSettings.CheckThere(options.Placement.Device);
+        if (options.Placement.Type != ScalarType.Float32)
+            throw new InvalidDataException($"{PlacementSettings.ComputeTypeKey} is not float32: a policy from scratch has all its weights trained, which takes float32");
         set_num_threads(options.Threads);
         var notes = new List<string>();
         var records = await ReadAsync(request.Data, options, request.EvaluationOptions, notes, cancellation);
@@ -80,8 +83,9 @@ internal static class SftJob
         var encoding = request.EvaluationOptions.Policy.Encoding;
         var encoder = new RecordEncoder(tokenizer, config, ChatFormat.OfNew(config, tokenizer, encoding.ChatTemplate), encoding.Truncation);
         var sequences = Encode(records, encoder, tokenizer.IsOfItems ? null : WordLevelTokenizer.EosId, notes);
-        using var start = PolicyWeights.Initialise(config, options.Training.Seed, options.EmbeddingDeviation);
-        using var model = new LlamaModel(config);
+        using var made = PolicyWeights.Initialise(config, options.Training.Seed, options.EmbeddingDeviation);
+        using var start = made.On(options.Placement);
+        using var model = new LlamaModel(config, start.Device);
         var evaluation = request.Evaluation is null ? null : await EvaluationData.LoadAsync(request.Evaluation, encoder, request.EvaluationOptions, cancellation);
         if (evaluation is { Skipped.Count: > 0 })
             notes.Add($"{evaluation.Skipped.Count} records of {request.Evaluation} cannot be measured; the first, line {evaluation.Skipped[0].Origin.Line}: {evaluation.Skipped[0].Reason}");

@@ -25,6 +25,8 @@ internal static class EvalVerb
             command.Options.Add(option);
         var settings = new SettingOptions(command,
             ("--beta", "eval.beta", "BETA", "β of the loss."),
+            ("--compute-type", PlacementSettings.ComputeTypeKey, "float32|bfloat16", "Type of weights and activations."),
+            ("--device", PlacementSettings.DeviceKey, "cpu|cuda|cuda:N", "Where the policy is computed."),
             ("--threads", "runtime.threads", "N", "Threads inside one tensor operation."));
         command.SetAction(async (parsed, cancellation) =>
         {

@@ -41,6 +41,8 @@ internal static class GenerateVerb
             ("--temperature", "generation.temperature", "T", "What logits are divided by before a token is drawn."),
             ("--top-p", "generation.top-p", "P", "Draw from the fewest tokens that together have this probability."),
             ("--seed", "runtime.seed", "N", "Of what is drawn."),
+            ("--compute-type", PlacementSettings.ComputeTypeKey, "float32|bfloat16", "Type of weights and activations."),
+            ("--device", PlacementSettings.DeviceKey, "cpu|cuda|cuda:N", "Where the policy is computed."),
             ("--threads", "runtime.threads", "N", "Threads inside one tensor operation."));
         command.SetAction((parsed, cancellation) =>
         {
@@ -51,10 +53,10 @@ internal static class GenerateVerb
                 throw new UsageException(texts.Length > 0 ? "--prompt and --ids are two ways to say the same: give one of them" : "there is nothing to go on from: give --prompt TEXT or --ids IDS");
             var given = Array.ConvertAll(ofIds, Ids);
             set_num_threads(effective.Integer("runtime.threads", 1, 1024));
-            using var loaded = LoadedPolicy.Load(parsed.GetValue(policy)!, PolicyOptions.From(effective));
+            using var loaded = LoadedPolicy.Load(parsed.GetValue(policy)!, options.Policy);
             var prompts = texts.Length > 0 ? Array.ConvertAll(texts, text => Encode(loaded.Tokenizer, text)) : given;
             var ends = EndTokens.Load(loaded.Origin.Base, loaded.Config);
-            var generated = new TokenGenerator(loaded.Model, options.Limits).Generate(loaded.Weights, prompts,
+            var generated = new TokenGenerator(loaded.Model, options.Policy.Limits).Generate(loaded.Weights, prompts,
                 new GenerationOptions(options.MostTokens, ends, parsed.GetValue(greedy) ? null : options.Sampling), cancellation: cancellation);
             foreach (var tokens in generated)
             {

@@ -3,6 +3,7 @@ using System.Globalization;
 using MassDpo.App.Running;
 using MassDpo.App.Terminal;
 using MassDpo.Policy;
+using MassDpo.Policy.Model;
 
 namespace MassDpo.App.Verbs;
 
@@ -28,7 +29,14 @@ internal static class ReplayVerb
             var (from, to) = (parsed.GetValue(run)!, parsed.GetValue(output)!);
             if (!Directory.Exists(from))
                 throw new UsageException($"{from} is no directory");
-            var result = await ReplayJob.RunAsync(from, to, of => settings.ReadOver(of, parsed), note => Output.ErrorLine($"note: {note}"), _ => { }, cancellation);
+            var placement = Placement.Default;
+            var result = await ReplayJob.RunAsync(from, to, of =>
+            {
+                var effective = settings.ReadOver(of, parsed);
+                // Weights are hashed in the type in which they were trained.
+                placement = placement with { Type = PlacementSettings.From(effective).Type };
+                return effective;
+            }, note => Output.ErrorLine($"note: {note}"), _ => { }, cancellation);
             Output.Line(string.Create(CultureInfo.InvariantCulture, $"Replayed {result.Updates:N0} updates on {result.Records:N0} records; events, losses and policy hashes agree."));
             var original = Path.Combine(from, "policy");
             if (!Directory.Exists(original))
@@ -37,7 +45,7 @@ internal static class ReplayVerb
                 return ExitCode.Done;
             }
             var origin = PolicyOrigin.Of(original);
-            using var weights = origin.LoadWeights(PolicyDirectory.LoadConfig(origin.Base));
+            using var weights = origin.LoadWeights(PolicyDirectory.LoadConfig(origin.Base), placement);
             var same = weights.ComputeHash() == result.PolicyHash;
             Output.Line($"The policy is in {to}, {(same ? "bit for bit the one" : "NOT the one")} in {original}.");
             return same ? ExitCode.Done : ExitCode.Failed;

@@ -51,6 +51,8 @@ internal static class RunVerb
             KafkaOption.Bootstrap,
             ("--topic", "kafka.topics.input", "NAME", "Topic of the records."),
             ("--from", "kafka.from", "earliest|latest|committed|TIME", "Where a run begins in a topic; one that goes on, goes on where it was."),
+            ("--compute-type", PlacementSettings.ComputeTypeKey, "float32|bfloat16", "Type of weights and activations."),
+            ("--device", PlacementSettings.DeviceKey, "cpu|cuda|cuda:N", "Where the policy is computed."),
             ("--threads", "runtime.threads", "N", "Threads inside one tensor operation."),
             ("--seed", "runtime.seed", "N", "Of everything that is drawn at random."));
         command.SetAction((parsed, cancellation) =>

@@ -23,7 +23,10 @@ internal static class ScoreVerb
         var (data, policy) = (DataOption.Data(), DataOption.Policy("Directory of the policy."));
         command.Options.Add(data);
         command.Options.Add(policy);
-        var settings = new SettingOptions(command, ("--threads", "runtime.threads", "N", "Threads inside one tensor operation."));
+        var settings = new SettingOptions(command,
+            ("--compute-type", PlacementSettings.ComputeTypeKey, "float32|bfloat16", "Type of weights and activations."),
+            ("--device", PlacementSettings.DeviceKey, "cpu|cuda|cuda:N", "Where the policy is computed."),
+            ("--threads", "runtime.threads", "N", "Threads inside one tensor operation."));
         command.SetAction(async (parsed, cancellation) =>
         {
             var effective = settings.Read(parsed);

@@ -98,7 +98,7 @@ public static class SftTrainer
     private static double Step(LlamaModel model, PolicyWeights weights, AdamOptimizer optimizer, List<(int[] Tokens, int[] Places)> sequences, SftOptions options)
     {
         using var scope = NewDisposeScope();
-        using var batch = PackedBatch.OfSequences(sequences);
+        using var batch = PackedBatch.OfSequences(sequences, weights.Device);
         var loss = -model.Logps(weights, batch, options.Dropout).mean();
         loss.backward();
         var norm = optimizer.GradientNorm();

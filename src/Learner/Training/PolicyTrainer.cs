@@ -132,13 +132,16 @@ public sealed class PolicyTrainer : IDisposable
     public PolicyWeights Snapshot()
     {
         using var _ = no_grad();
-        foreach (var (name, tensor) in Weights.Tensors)
+        using var scope = NewDisposeScope();
+        var copy = Weights.Copy();
+        // Of the copy: once these numbers are there it is done, and may be given to threads that compute on other streams.
+        var sums = stack([.. copy.Tensors.Values.Select(tensor => tensor.sum())]).cpu().data<float>().ToArray();
+        if (Array.FindIndex(sums, sum => !float.IsFinite(sum)) is var bad and >= 0)
         {
-            using var sum = tensor.sum();
-            if (!float.IsFinite(sum.item<float>()))
-                throw new TrainingDivergedException($"after {Steps} updates '{name}' is not finite: lower learner.learning-rate, or set learner.max-gradient-norm");
+            copy.Dispose();
+            throw new TrainingDivergedException($"after {Steps} updates '{copy.Tensors.Keys.ElementAt(bad)}' is not finite: lower learner.learning-rate, or set learner.max-gradient-norm");
         }
-        return Weights.Copy();
+        return copy;
     }
 
     public void Dispose()
@@ -169,7 +172,7 @@ public sealed class PolicyTrainer : IDisposable
                     bad.Add(group[i]);
             if (bad.Count > 0)
                 continue;
-            var weights_N = tensor(Array.ConvertAll(part, selection => selection is null ? 0f : 1f / active), dtype: ScalarType.Float32);
+            var weights_N = tensor(Array.ConvertAll(part, selection => selection is null ? 0f : 1f / active), dtype: ScalarType.Float32, device: CPU);
             _scorer.Backward((losses_N * weights_N).sum());
             sums.Add(part, losses, z, logps, _options.Beta);
         }
@@ -239,10 +242,10 @@ public sealed class PolicyTrainer : IDisposable
             bias.AsSpan(n * most + count - 1, most - count + 1).Fill(float.NegativeInfinity);
         }
         var logps_C = _scorer.Logps(packs, [.. part.Select(Seed)]);
-        var ratios_NK1 = (logps_C - tensor(reference, dtype: ScalarType.Float32)).index_select(0, tensor(order, dtype: ScalarType.Int64))
+        var ratios_NK1 = (logps_C - tensor(reference, dtype: ScalarType.Float32, device: CPU)).index_select(0, tensor(order, dtype: ScalarType.Int64, device: CPU))
             .view(part.Count, most + 1);
         var (losses_N, z_NK) = PreferenceLosses.Of(_options.Loss, _options.Beta, ratios_NK1,
-            tensor(lengths, [part.Count, most + 1], dtype: ScalarType.Float32), tensor(bias, [part.Count, most], dtype: ScalarType.Float32));
+            tensor(lengths, [part.Count, most + 1], dtype: ScalarType.Float32, device: CPU), tensor(bias, [part.Count, most], dtype: ScalarType.Float32, device: CPU));
         return (losses_N.MoveToOuterDisposeScope(), z_NK.data<float>().ToArray(), logps_C.data<float>().ToArray());
     }
 

@@ -90,7 +90,7 @@ internal sealed class CachedDecoder(LlamaModel model, PolicyWeights weights) : I
         var frame = new ForwardFrame(Turned(model.Rotary.Cos), Turned(model.Rotary.Sin), visible, inWindow);
         return model.Parts.Attention.Parts(rows, L, columns).Count > 1 ? frame : frame.Kept();
 
-        Tensor Turned(Tensor table) => table.index_select(0, positions).view(rows, 1, L, -1);
+        Tensor Turned(Tensor table) => table.index_select(0, positions).InType(weights.Embedding.dtype).view(rows, 1, L, -1);
     }
 
     private Tensor Indices(long[] values) => tensor(values, dtype: ScalarType.Int64, device: weights.Device);

@@ -19,6 +19,7 @@ internal sealed class AdapterDropout(double probability, IReadOnlyList<long> see
     public override Tensor Of(Tensor x, int matrix)
     {
         using var scope = NewDisposeScope();
+        // On the CPU: the same on every device.
         using var generator = new Generator(0);
         var (places, inputs) = (x.shape[0] / seeds.Count, x.shape[1]);
         var drawn = new Tensor[seeds.Count];
@@ -26,7 +27,7 @@ internal sealed class AdapterDropout(double probability, IReadOnlyList<long> see
         {
             generator.manual_seed((long)new StableRandom(seeds[pack], matrix, Stream).Next());
             // Row by row, so that places filled up at the end change nothing before them.
-            drawn[pack] = rand([places, inputs], dtype: ScalarType.Float32, generator: generator);
+            drawn[pack] = rand([places, inputs], dtype: ScalarType.Float32, device: CPU, generator: generator);
         }
         var kept = cat(drawn, 0).ge(probability).to(x.dtype).to(x.device);
         return (x * kept / (1 - probability)).MoveToOuterDisposeScope();

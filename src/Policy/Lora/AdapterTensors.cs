@@ -29,7 +29,7 @@ internal static class AdapterTensors
     }
 
     /// <summary>A fresh adapter, which adds nothing yet: A uniform within ±1/√inputs as PEFT draws it, B zero.</summary>
-    public static SortedDictionary<string, Tensor> Fresh(PolicyConfig config, LoraOptions options, long seed)
+    public static SortedDictionary<string, Tensor> Fresh(PolicyConfig config, LoraOptions options, long seed, Device device)
     {
         var tensors = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
         var number = 0;
@@ -43,7 +43,7 @@ internal static class AdapterTensors
                 for (var i = 0; i < values.Length; i++)
                     values[i] = (float)((2 * random.Unit() - 1) * bound);
             }
-            tensors[name] = tensor(values, shape, dtype: ScalarType.Float32).DetachFromDisposeScope();
+            tensors[name] = tensor(values, shape, dtype: ScalarType.Float32, device: device).DetachFromDisposeScope();
         }
         return tensors;
     }

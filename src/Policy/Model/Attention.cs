@@ -1,3 +1,4 @@
+using MassDpo.Policy.Devices;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 
@@ -77,15 +78,30 @@ internal sealed class Attention(PolicyConfig config, long mostScores)
         return Of(queries_nHls, keys_NGKs.narrow(0, part.Row, part.Rows), values_NGKs.narrow(0, part.Row, part.Rows), mask.Bias(part)).MoveToOuterDisposeScope();
     }
 
-    // Where several query heads share a key/value head they are its rows.
-    private Tensor Of(Tensor queries_NHLs, Tensor keys_NGKs, Tensor values_NGKs, Tensor bias)
+    private Tensor Of(Tensor queries_NHLs, Tensor keys_NGKs, Tensor values_NGKs, Tensor bias) => FusedAttention.Takes(queries_NHLs)
+        ? FusedAttention.Of(queries_NHLs, keys_NGKs, values_NGKs, bias.InType(queries_NHLs.dtype))
+        : Plain(queries_NHLs, keys_NGKs, values_NGKs, bias);
+
+    /// <summary>softmax(q·kᵀ/√s + bias)·v, [N, H, L, s], in tensor operations. Where several query heads share a key/value head they are its rows.</summary>
+    /// <param name="queries_NHLs">see above</param>
+    /// <param name="keys_NGKs">see above</param>
+    /// <param name="values_NGKs">see above</param>
+    /// <param name="bias">[N or 1, 1, L, K] in float32</param>
+    internal Tensor Plain(Tensor queries_NHLs, Tensor keys_NGKs, Tensor values_NGKs, Tensor bias)
     {
-        var scale = 1 / Math.Sqrt(config.HeadSize);
         var (rows, heads, places, size) = (queries_NHLs.shape[0], queries_NHLs.shape[1], queries_NHLs.shape[2], queries_NHLs.shape[3]);
         if (heads == keys_NGKs.shape[1])
-            return softmax(matmul(queries_NHLs * scale, keys_NGKs.transpose(-1, -2)).add_(bias), -1).matmul(values_NGKs);
-        var grouped = (queries_NHLs * scale).view(rows, keys_NGKs.shape[1], -1, places, size);
-        var scores = matmul(grouped, keys_NGKs.unsqueeze(2).transpose(-1, -2)).add_(bias.unsqueeze(1));
-        return softmax(scores, -1).matmul(values_NGKs.unsqueeze(2)).view(rows, heads, places, size);
+            return Shares(queries_NHLs, keys_NGKs, bias).matmul(values_NGKs);
+        var grouped = queries_NHLs.view(rows, keys_NGKs.shape[1], -1, places, size);
+        return Shares(grouped, keys_NGKs.unsqueeze(2), bias.unsqueeze(1)).matmul(values_NGKs.unsqueeze(2)).view(rows, heads, places, size);
+    }
+
+    // softmax(q·kᵀ/√s + bias), in float32. Queries that are scaled first save a pass over the scores, but round once more: in bfloat16 scores are scaled.
+    private Tensor Shares(Tensor queries, Tensor keys, Tensor bias)
+    {
+        var scale = 1 / Math.Sqrt(config.HeadSize);
+        return queries.dtype == ScalarType.Float32
+            ? softmax(matmul(queries * scale, keys.transpose(-1, -2)).add_(bias), -1)
+            : softmax(matmul(queries, keys.transpose(-1, -2)).InFloat32().mul(scale).add_(bias), -1).InType(queries.dtype);
     }
 }

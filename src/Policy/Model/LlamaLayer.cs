@@ -14,14 +14,18 @@ internal sealed class LlamaLayer(PolicyConfig config, long mostScores)
 {
     public Attention Attention { get; } = new(config, mostScores);
 
-    /// <summary>RMSNorm of the last dimension.</summary>
-    public Tensor Norm(Tensor x, Tensor weight) => x * (x.square().mean([-1], keepdim: true) + config.RmsNormEpsilon).rsqrt() * weight;
+    /// <summary>RMSNorm of the last dimension: its factor in float32, that of the weight in the compute type.</summary>
+    public Tensor Norm(Tensor x, Tensor weight)
+    {
+        var exact = x.InFloat32();
+        return (exact * (exact.square().mean([-1], keepdim: true) + config.RmsNormEpsilon).rsqrt()).InType(x.dtype) * weight;
+    }
 
     /// <summary>Keys, turned to their positions, and values: [N, G, L, s] each.</summary>
     /// <param name="w">the layer's</param>
     /// <param name="normed">[N·L, d] after the layer's first norm</param>
     /// <param name="rows">N</param>
-    /// <param name="cos">[N or 1, 1, L, s/2]</param>
+    /// <param name="cos">[N or 1, 1, L, s/2], in the compute type</param>
     /// <param name="sin">likewise</param>
     /// <param name="adapters">leaves inputs of adapters out; null: none</param>
     public (Tensor Keys, Tensor Values) KeysAndValues(PolicyWeights.LayerWeights w, Tensor normed, long rows, Tensor cos, Tensor sin, AdapterTap? adapters)

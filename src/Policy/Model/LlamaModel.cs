@@ -11,10 +11,11 @@ namespace MassDpo.Policy.Model;
 /// G key/value heads, V vocabulary.</para>
 /// </summary>
 /// <param name="config">of the policy</param>
+/// <param name="device">where the weights lie that it is given; null: on the CPU</param>
 /// <param name="mostScores">of attention that are held at a time, in float32: heads times places times places. Longer packs are computed in parts, exactly</param>
-public sealed class LlamaModel(PolicyConfig config, long mostScores = 1 << 24) : IDisposable
+public sealed class LlamaModel(PolicyConfig config, Device? device = null, long mostScores = 1 << 24) : IDisposable
 {
-    private readonly RotaryTable _rotary = new(config);
+    private readonly RotaryTable _rotary = new(config, device);
     private readonly LlamaLayer _layer = new(config, mostScores);
 
     public PolicyConfig Config => config;
@@ -35,7 +36,7 @@ public sealed class LlamaModel(PolicyConfig config, long mostScores = 1 << 24) :
     internal Tensor Hidden(PolicyWeights weights, PackedBatch batch, double dropout, AdapterTap? adapters)
     {
         using var scope = NewDisposeScope();
-        var frame = Frame(batch);
+        var frame = Frame(batch, weights.Embedding.dtype);
         var x = LlamaLayer.Dropped(Embed(weights, batch), dropout);
         for (var layer = 0; layer < config.Layers; layer++)
             x = Layer(weights, batch, frame, layer, x, dropout, adapters);
@@ -81,10 +82,13 @@ public sealed class LlamaModel(PolicyConfig config, long mostScores = 1 << 24) :
     internal Tensor Last(PolicyWeights weights, PackedBatch batch, Tensor x) => _layer.Norm(batch.Real_U is null ? x : x.index_select(0, batch.Real_U), weights.FinalNorm);
 
     /// <summary>What all layers share.</summary>
-    internal ForwardFrame Frame(PackedBatch batch)
+    /// <param name="batch">what is computed</param>
+    /// <param name="type">the compute type</param>
+    internal ForwardFrame Frame(PackedBatch batch, ScalarType type)
     {
         long N = batch.Rows, L = batch.Length;
         var (cos, sin) = Rotation(batch.Positions, N, L);
+        (cos, sin) = (cos.InType(type), sin.InType(type));
         var visible = new AttentionMask(arange(L, dtype: ScalarType.Int64, device: batch.Tokens.device).view(1, L), L) { Segments = Both(batch.Segments) };
         // A window counts positions: a response stands right behind its prompt, wherever it is in the pack.
         var inWindow = config.Window is { } window && L > window ? visible with { Window = window, Positions = Both(batch.Positions) } : visible;
@@ -94,11 +98,11 @@ public sealed class LlamaModel(PolicyConfig config, long mostScores = 1 << 24) :
         (Tensor, Tensor)? Both(Tensor? perPlace) => perPlace?.view(N, L) is { } ofPlaces ? (ofPlaces, ofPlaces) : null;
     }
 
-    /// <summary>log π of every response token, [T], from the hidden states of <see cref="Hidden(PolicyWeights, PackedBatch, double)"/>, and the logits it needed, [U, V].</summary>
+    /// <summary>log π of every response token, [T], from the hidden states of <see cref="Hidden(PolicyWeights, PackedBatch, double)"/>, and the logits it needed, [U, V], both in float32.</summary>
     public static (Tensor Logps_T, Tensor Logits_UV) TokenLogps(PolicyWeights weights, PackedBatch batch, Tensor hidden_Ud)
     {
         using var scope = NewDisposeScope();
-        var logits_UV = linear(hidden_Ud, weights.Output);
+        var logits_UV = linear(hidden_Ud, weights.Output).InFloat32();
         return (LogpsAt(logits_UV, batch.Place_T, batch.Token_T).MoveToOuterDisposeScope(), logits_UV.MoveToOuterDisposeScope());
     }
 
@@ -149,7 +153,7 @@ public sealed class LlamaModel(PolicyConfig config, long mostScores = 1 << 24) :
 }
 
 /// <summary>What all layers of a forward share.</summary>
-/// <param name="Cos">[N or 1, 1, L, head size / 2]</param>
+/// <param name="Cos">[N or 1, 1, L, head size / 2], in the compute type</param>
 /// <param name="Sin">likewise</param>
 /// <param name="Visible">which places of a row see which</param>
 /// <param name="InWindow">the same in layers with a window</param>

@@ -46,6 +46,9 @@ public sealed class PackedBatch : IDisposable
     /// <summary>[T] from which of the U places each response token is predicted.</summary>
     public required Tensor Place_T { get; init; }
 
+    /// <summary><see cref="Place_T"/> in main memory.</summary>
+    public required IReadOnlyList<long> PlaceOfToken { get; init; }
+
     /// <summary>[T] the response tokens' ids.</summary>
     public required Tensor Token_T { get; init; }
 
@@ -55,8 +58,10 @@ public sealed class PackedBatch : IDisposable
     /// <summary>[T] 1 where a token is predicted from its own candidate's place, 0 where from the place that all candidates of its pool share; null where all share.</summary>
     public Tensor? Own_T { get; init; }
 
-    /// <summary>Lays pools out, on the CPU. The caller disposes the result.</summary>
-    public static PackedBatch Of(IReadOnlyList<EncodedPool> pools)
+    /// <summary>Lays pools out. The caller disposes the result.</summary>
+    /// <param name="pools">at least one</param>
+    /// <param name="device">where they are computed; null: on the CPU</param>
+    public static PackedBatch Of(IReadOnlyList<EncodedPool> pools, Device? device = null)
     {
         var starts = new int[pools.Count + 1];
         var length = 0;
@@ -79,18 +84,20 @@ public sealed class PackedBatch : IDisposable
             places = Math.Max(places, rowPlaces);
         }
         var layout = new Layout(pools, starts, length, places, tokens, allOneToken);
+        device ??= CPU;
         return new PackedBatch(pools.Count, length, starts)
         {
-            Tokens = Persist(layout.Tokens),
-            Positions = allOneToken ? null : Persist(layout.Positions),
-            Segments = allOneToken ? null : Persist(layout.Segments),
+            Tokens = Persist(layout.Tokens, device),
+            Positions = allOneToken ? null : Persist(layout.Positions, device),
+            Segments = allOneToken ? null : Persist(layout.Segments, device),
             PlacesPerRow = places,
-            Places_NR = Persist(layout.Places),
-            Real_U = layout.Real.Count == layout.Places.Length ? null : Persist([.. layout.Real]),
-            Place_T = Persist(layout.PlaceOfToken),
-            Token_T = Persist(layout.TokenIds),
-            Candidate_T = allOneToken ? null : Persist(layout.CandidateOfToken),
-            Own_T = allOneToken ? null : tensor(layout.Own, dtype: ScalarType.Float32).DetachFromDisposeScope(),
+            Places_NR = Persist(layout.Places, device),
+            Real_U = layout.Real.Count == layout.Places.Length ? null : Persist([.. layout.Real], device),
+            Place_T = Persist(layout.PlaceOfToken, device),
+            PlaceOfToken = layout.PlaceOfToken,
+            Token_T = Persist(layout.TokenIds, device),
+            Candidate_T = allOneToken ? null : Persist(layout.CandidateOfToken, device),
+            Own_T = allOneToken ? null : tensor(layout.Own, dtype: ScalarType.Float32, device: device).DetachFromDisposeScope(),
         };
     }
 
@@ -99,7 +106,8 @@ public sealed class PackedBatch : IDisposable
     /// candidate of its own. The caller disposes the result.
     /// </summary>
     /// <param name="sequences">token ids, and places in them, at least one; place p predicts token p+1</param>
-    public static PackedBatch OfSequences(IReadOnlyList<(int[] Tokens, int[] Places)> sequences)
+    /// <param name="device">where they are computed; null: on the CPU</param>
+    public static PackedBatch OfSequences(IReadOnlyList<(int[] Tokens, int[] Places)> sequences, Device? device = null)
     {
         // The last token of a sequence predicts nothing.
         var length = sequences.Max(sequence => sequence.Tokens.Length) - 1;
@@ -124,14 +132,16 @@ public sealed class PackedBatch : IDisposable
                 targets.Add(ids[predicting[i] + 1]);
             }
         }
+        device ??= CPU;
         return new PackedBatch(sequences.Count, length, starts)
         {
-            Tokens = Persist(tokens),
+            Tokens = Persist(tokens, device),
             PlacesPerRow = perRow,
-            Places_NR = Persist(places),
-            Real_U = real.Count == places.Length ? null : Persist([.. real]),
-            Place_T = arange(targets.Count, dtype: ScalarType.Int64).DetachFromDisposeScope(),
-            Token_T = Persist([.. targets]),
+            Places_NR = Persist(places, device),
+            Real_U = real.Count == places.Length ? null : Persist([.. real], device),
+            Place_T = arange(targets.Count, dtype: ScalarType.Int64, device: device).DetachFromDisposeScope(),
+            PlaceOfToken = [.. Enumerable.Range(0, targets.Count).Select(place => (long)place)],
+            Token_T = Persist([.. targets], device),
         };
     }
 
@@ -141,7 +151,7 @@ public sealed class PackedBatch : IDisposable
             tensor?.Dispose();
     }
 
-    private static Tensor Persist(long[] values) => tensor(values, dtype: ScalarType.Int64).DetachFromDisposeScope();
+    private static Tensor Persist(long[] values, Device device) => tensor(values, dtype: ScalarType.Int64, device: device).DetachFromDisposeScope();
 
     /// <summary>The arrays behind the tensors.</summary>
     private sealed class Layout

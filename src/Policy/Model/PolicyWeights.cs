@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace MassDpo.Policy.Model;
 
 /// <summary>
-/// The parameters of one policy of the Llama family, in float32, under the names that Hugging Face gives them: all of them, or those of an adapter (LoRA,
-/// arXiv 2106.09685) on a base that others may stand on too. One that is published as a snapshot is never changed.
+/// The parameters of one policy of the Llama family, under the names that Hugging Face gives them: all of them, or those of an adapter (LoRA, arXiv 2106.09685),
+/// which are float32, on a base in the compute type that others may stand on too. One that is published as a snapshot is never changed.
 /// </summary>
 public sealed class PolicyWeights : ISnapshotTensors
 {
@@ -56,6 +56,9 @@ public sealed class PolicyWeights : ISnapshotTensors
 
     public Device Device => Embedding.device;
 
+    /// <summary>Compute type and device.</summary>
+    public Placement Placement => new(Embedding.dtype, Embedding.device);
+
     /// <summary>How many numbers the policy has, those of its base included.</summary>
     public long Parameters => _base.ByName.Values.Concat(_adapter?.Values.AsEnumerable() ?? []).Sum(tensor => tensor.numel());
 
@@ -101,14 +104,18 @@ public sealed class PolicyWeights : ISnapshotTensors
 
     /// <summary>
     /// Takes tensors over, as a checkpoint holds them: names and shapes must be exactly those of the architecture (a tied policy may hold its output matrix
-    /// too). They become float32.
+    /// too).
     /// </summary>
+    /// <param name="config">the architecture</param>
+    /// <param name="tensors">by name, of any type and on any device; disposed</param>
+    /// <param name="source">what errors call them</param>
+    /// <param name="placement">what they become; null: <see cref="Placement.Default"/></param>
     /// <exception cref="PolicyFormatException">a tensor is missing, of another shape, or not known</exception>
-    public static PolicyWeights From(PolicyConfig config, IReadOnlyDictionary<string, Tensor> tensors, string source)
+    public static PolicyWeights From(PolicyConfig config, IReadOnlyDictionary<string, Tensor> tensors, string source, Placement? placement = null)
     {
         try
         {
-            return new PolicyWeights(config, Taken(ShapesOf(config), tensors, source, config.TiedEmbeddings ? WeightNames.Output : null, "config.json"));
+            return new PolicyWeights(config, Taken(ShapesOf(config), tensors, source, config.TiedEmbeddings ? WeightNames.Output : null, "config.json", placement ?? Placement.Default));
         }
         finally
         {
@@ -119,14 +126,31 @@ public sealed class PolicyWeights : ISnapshotTensors
 
     /// <summary>Reads the tensors of a checkpoint one by one, so that no more is held beside them than a piece of one; else as <see cref="From"/>.</summary>
     /// <exception cref="PolicyFormatException">a tensor is missing, of another shape, or not known</exception>
-    public static PolicyWeights Load(PolicyConfig config, MappedTensors checkpoint) =>
-        new(config, Read(ShapesOf(config), checkpoint, config.TiedEmbeddings ? WeightNames.Output : null, "config.json"));
+    public static PolicyWeights Load(PolicyConfig config, MappedTensors checkpoint, Placement? placement = null) =>
+        new(config, Read(ShapesOf(config), checkpoint, config.TiedEmbeddings ? WeightNames.Output : null, "config.json", placement ?? Placement.Default));
+
+    /// <summary>Takes over tensors that are made one by one, by name and shape, all in the same place.</summary>
+    public static PolicyWeights Of(PolicyConfig config, Func<string, long[], Tensor> make)
+    {
+        var tensors = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
+        foreach (var (name, shape) in ShapesOf(config))
+            tensors[name] = make(name, shape).DetachFromDisposeScope();
+        return new PolicyWeights(config, tensors);
+    }
+
+    /// <summary>A copy in another type or on another device; what an adapter adds stays float32.</summary>
+    public PolicyWeights On(Placement placement)
+    {
+        using var _ = no_grad();
+        var whole = new BaseTensors(Moved(_base.ByName, placement));
+        return _adapter is null ? new PolicyWeights(Config, whole) : new PolicyWeights(Config, whole, Lora, Moved(_adapter, placement.OfTrained), IsOff);
+    }
 
     /// <summary>The same policy with a fresh adapter, which adds nothing yet. The base stays shared.</summary>
     /// <exception cref="PolicyFormatException">a target is none of the policy's matrices</exception>
     public PolicyWeights WithFreshAdapter(LoraOptions options, long seed)
     {
-        var own = AdapterTensors.Fresh(Config, options, seed);
+        var own = AdapterTensors.Fresh(Config, options, seed, Device);
         return new PolicyWeights(Config, Bare(), options, own, isOff: true);
     }
 
@@ -134,7 +158,7 @@ public sealed class PolicyWeights : ISnapshotTensors
     /// <exception cref="PolicyFormatException">it is none of this policy's</exception>
     public PolicyWeights WithAdapter(LoraOptions options, MappedTensors adapter)
     {
-        var own = Read(AdapterTensors.ShapesOf(Config, options), adapter, mayHold: null, "the adapter's config");
+        var own = Read(AdapterTensors.ShapesOf(Config, options), adapter, mayHold: null, "the adapter's config", Placement.OfTrained);
         return new PolicyWeights(Config, Bare(), options, own);
     }
 
@@ -143,10 +167,10 @@ public sealed class PolicyWeights : ISnapshotTensors
     public PolicyWeights Take(IReadOnlyDictionary<string, Tensor> tensors, string source)
     {
         if (_adapter is null)
-            return From(Config, tensors, source);
+            return From(Config, tensors, source, Placement);
         try
         {
-            var own = Taken(AdapterTensors.ShapesOf(Config, Lora!), tensors, source, mayHold: null, "the adapter's config");
+            var own = Taken(AdapterTensors.ShapesOf(Config, Lora!), tensors, source, mayHold: null, "the adapter's config", Placement.OfTrained);
             return new PolicyWeights(Config, _base.Hold(), Lora, own);
         }
         finally
@@ -179,9 +203,8 @@ public sealed class PolicyWeights : ISnapshotTensors
     /// </summary>
     public static PolicyWeights Initialise(PolicyConfig config, long seed, double embeddingDeviation)
     {
-        var tensors = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
         var number = 0;
-        foreach (var (name, shape) in ShapesOf(config))
+        return Of(config, (name, shape) =>
         {
             var random = new StableRandom(seed, number++, 0x1417);
             var values = new float[shape.Aggregate(1L, (product, dim) => product * dim)];
@@ -197,14 +220,16 @@ public sealed class PolicyWeights : ISnapshotTensors
                 for (var i = 0; i < values.Length; i++)
                     values[i] = (float)(random.Normal() * deviation);
             }
-            tensors[name] = tensor(values, shape, dtype: ScalarType.Float32).DetachFromDisposeScope();
-        }
-        return new PolicyWeights(config, tensors);
+            return tensor(values, shape, dtype: ScalarType.Float32, device: CPU);
+        });
     }
 
     /// <summary>A copy of its own, with the same base where it has an adapter; <paramref name="trainable"/>: its tensors collect gradients.</summary>
+    /// <exception cref="InvalidOperationException">whole weights to be trained that are not float32: an update below half a unit of their last place would be lost</exception>
     public PolicyWeights Copy(bool trainable = false)
     {
+        if (trainable && _adapter is null && Embedding.dtype != ScalarType.Float32)
+            throw new InvalidOperationException($"weights in {Embedding.dtype} cannot be trained: train an adapter on them, or load them in float32");
         using var _ = no_grad();
         var copies = Clones(Own, trainable);
         return _adapter is null ? new PolicyWeights(Config, copies) : new PolicyWeights(Config, _base.Hold(), Lora, copies);
@@ -300,25 +325,36 @@ public sealed class PolicyWeights : ISnapshotTensors
         return copies;
     }
 
-    // Tensors of exactly these names and shapes, in float32; those given stay the caller's.
+    private static SortedDictionary<string, Tensor> Moved(SortedDictionary<string, Tensor> tensors, Placement placement)
+    {
+        var moved = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
+        foreach (var (name, tensor) in tensors)
+        {
+            using var scope = NewDisposeScope();
+            moved[name] = tensor.detach().to(placement.Type, placement.Device, copy: true).DetachFromDisposeScope();
+        }
+        return moved;
+    }
+
+    // Tensors of exactly these names and shapes; those given stay the caller's.
     private static SortedDictionary<string, Tensor> Taken(SortedDictionary<string, long[]> shapes, IReadOnlyDictionary<string, Tensor> tensors, string source, string? mayHold,
-        string config)
+        string config, Placement placement)
     {
         Check(shapes, tensors.ToDictionary(tensor => tensor.Key, tensor => tensor.Value.shape), source, mayHold, config);
         var own = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
         foreach (var name in shapes.Keys)
-            own[name] = tensors[name].to(ScalarType.Float32, copy: true).DetachFromDisposeScope();
+            own[name] = tensors[name].to(placement.Type, placement.Device, copy: true).DetachFromDisposeScope();
         return own;
     }
 
-    private static SortedDictionary<string, Tensor> Read(SortedDictionary<string, long[]> shapes, MappedTensors source, string? mayHold, string config)
+    private static SortedDictionary<string, Tensor> Read(SortedDictionary<string, long[]> shapes, MappedTensors source, string? mayHold, string config, Placement placement)
     {
         Check(shapes, source.Entries.ToDictionary(entry => entry.Key, entry => entry.Value.Shape), source.Name, mayHold, config);
         var own = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
         try
         {
             foreach (var name in shapes.Keys)
-                own[name] = source.Read(name, ScalarType.Float32);
+                own[name] = source.Read(name, placement);
             return own;
         }
         catch

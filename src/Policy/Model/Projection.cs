@@ -4,7 +4,10 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MassDpo.Policy.Model;
 
-/// <summary>One matrix of a layer with what belongs to it: x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ. It owns nothing.</summary>
+/// <summary>
+/// One matrix of a layer with what belongs to it: x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ, what the adapter adds and the sum with it in the adapter's type, as PEFT has it. It owns
+/// nothing.
+/// </summary>
 /// <param name="Weight">W, [outputs, inputs]</param>
 /// <param name="Bias">b, [outputs]; null: none</param>
 /// <param name="Adapter">A, B and s; null: none</param>
@@ -22,7 +25,8 @@ public sealed record Projection(Tensor Weight, Tensor? Bias, LowRank? Adapter, i
         var y = linear(x, Weight, Bias);
         if (Adapter is null)
             return y;
-        y = y + linear(linear(tap is null ? x : tap.Of(x, Number), Adapter.A), Adapter.B) * Adapter.Scale;
+        var given = x.InType(Adapter.A.dtype);
+        y = (y + linear(linear(tap is null ? given : tap.Of(given, Number), Adapter.A), Adapter.B) * Adapter.Scale).InType(x.dtype);
         tap?.Passed(this, x, y);
         return y;
     }

@@ -8,7 +8,9 @@ namespace MassDpo.Policy.Model;
 /// </summary>
 public sealed class RotaryTable : IDisposable
 {
-    public RotaryTable(PolicyConfig config)
+    /// <param name="config">of the policy</param>
+    /// <param name="device">where they lie; null: the CPU</param>
+    public RotaryTable(PolicyConfig config, Device? device = null)
     {
         var half = config.HeadSize / 2;
         var frequencies = new float[half];
@@ -24,8 +26,8 @@ public sealed class RotaryTable : IDisposable
                 (sin[position * half + i], cos[position * half + i]) = MathF.SinCos(angle);
             }
         }
-        Cos = tensor(cos, [config.MaxPositions, half], dtype: ScalarType.Float32).DetachFromDisposeScope();
-        Sin = tensor(sin, [config.MaxPositions, half], dtype: ScalarType.Float32).DetachFromDisposeScope();
+        Cos = tensor(cos, [config.MaxPositions, half], dtype: ScalarType.Float32, device: device ?? CPU).DetachFromDisposeScope();
+        Sin = tensor(sin, [config.MaxPositions, half], dtype: ScalarType.Float32, device: device ?? CPU).DetachFromDisposeScope();
     }
 
     /// <summary>[positions, head size / 2]</summary>

@@ -1,5 +1,6 @@
 using System.IO.MemoryMappedFiles;
 using System.Text.Json;
+using MassDpo.Policy.Model;
 using static TorchSharp.torch;
 
 namespace MassDpo.Policy.Safetensors;
@@ -32,14 +33,14 @@ public sealed class MappedTensors : IDisposable
     /// <exception cref="PolicyFormatException">the index or a shard is malformed, or they do not fit each other</exception>
     public static MappedTensors OpenShards(string index) => Opened(new MappedTensors(index), tensors => tensors.AddShards(index));
 
-    /// <summary>A tensor on the CPU, in a type that may be another than its own. The caller owns it.</summary>
+    /// <summary>A tensor in a type that may be another than its own. The caller owns it.</summary>
     /// <exception cref="PolicyFormatException">its type is not supported</exception>
-    public Tensor Read(string name, ScalarType type)
+    public Tensor Read(string name, Placement placement)
     {
         var (entry, dataStart, map, _) = _places[name];
         var stored = TypeOf(name);
         var size = SafetensorsHeader.SizeOf(entry.Type)!.Value;
-        var whole = empty(entry.Shape, dtype: type).DetachFromDisposeScope();
+        var whole = empty(entry.Shape, dtype: placement.Type, device: placement.Device).DetachFromDisposeScope();
         try
         {
             using var scope = NewDisposeScope();
@@ -49,7 +50,7 @@ public sealed class MappedTensors : IDisposable
                 using var ofPiece = NewDisposeScope();
                 var bytes = Math.Min(Piece, entry.Bytes - at);
                 using var view = map.CreateViewStream(dataStart + entry.Start + at, bytes, MemoryMappedFileAccess.Read);
-                var piece = empty([bytes / size], dtype: stored);
+                var piece = empty([bytes / size], dtype: stored, device: CPU);
                 piece.ReadBytesFromStream(view, 1 << 20);
                 flat.narrow(0, at / size, bytes / size).copy_(piece);
             }

@@ -34,7 +34,7 @@ public static class SafetensorsFile
             foreach (var (key, entry) in header.Entries)
             {
                 var type = TypeOf(entry.Type) ?? throw SafetensorsHeader.Bad(name, $"tensor '{key}' has type '{entry.Type}', which is not supported");
-                var tensor = empty(entry.Shape, dtype: type).DetachFromDisposeScope();
+                var tensor = empty(entry.Shape, dtype: type, device: CPU).DetachFromDisposeScope();
                 tensors[key] = tensor;
                 stream.Position = header.DataStart + entry.Start;
                 Fill(tensor, stream, key, name);

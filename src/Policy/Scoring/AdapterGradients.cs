@@ -34,8 +34,8 @@ internal sealed class AdapterGradients(int rows, Action<int, Tensor> ofMatrix) :
         {
             using var scope = NewDisposeScope();
             var (a, b, scale) = projection.Adapter!;
-            var x_Npn = x.detach().reshape(rows, -1, x.shape[1]);
-            var δ_Npm = (y.grad! * scale).reshape(rows, -1, y.shape[1]);
+            var x_Npn = x.detach().InType(a.dtype).reshape(rows, -1, x.shape[1]);
+            var δ_Npm = (y.grad!.InType(b.dtype) * scale).reshape(rows, -1, y.shape[1]);
             ofMatrix(2 * projection.Number, x_Npn.matmul(a.t()).transpose(1, 2).bmm(δ_Npm));
             ofMatrix(2 * projection.Number + 1, δ_Npm.matmul(b).transpose(1, 2).bmm(x_Npn));
         }

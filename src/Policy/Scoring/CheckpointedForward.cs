@@ -22,7 +22,7 @@ internal sealed class CheckpointedForward : IDisposable
         (_model, _weights, _batch, _tap) = (model, weights, batch, tap);
         using var _ = no_grad();
         using var scope = NewDisposeScope();
-        _frame = model.Frame(batch);
+        _frame = model.Frame(batch, weights.Embedding.dtype);
         _inputs = new Tensor[model.Config.Layers + 1];
         _inputs[0] = LlamaModel.Embed(weights, batch);
         for (var layer = 0; layer < model.Config.Layers; layer++)

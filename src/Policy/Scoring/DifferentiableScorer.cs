@@ -52,7 +52,7 @@ public sealed class DifferentiableScorer : IDisposable
     public IReadOnlyList<int[]> Plan(IReadOnlyList<EncodedPool> pools) => _fused is null ? PackPlan.Groups(pools, _limits.Tokens) : Runs(pools);
 
     /// <summary>
-    /// log π(y|x) of every candidate, [C], in nats, which a loss may be computed from. It is valid until the next call.
+    /// log π(y|x) of every candidate, [C], in nats, on the CPU, which a loss may be computed from. It is valid until the next call.
     /// </summary>
     /// <param name="pools">one group of <see cref="Plan"/>, so that memory is bounded; a pool that is longer than the limit is split by candidates</param>
     /// <param name="seeds">of each pool's dropout, where the weights have any; null: none is left out</param>
@@ -64,7 +64,7 @@ public sealed class DifferentiableScorer : IDisposable
         if (_changed)
             _fused.Refresh();
         _changed = false;
-        return Leaf(tensor(_fused.Forward(pools), dtype: ScalarType.Float32));
+        return Leaf(tensor(_fused.Forward(pools), dtype: ScalarType.Float32, device: CPU));
     }
 
     /// <summary>Adds the gradients of a loss, one number, that was computed from what <see cref="Logps"/> gave last.</summary>
@@ -103,7 +103,8 @@ public sealed class DifferentiableScorer : IDisposable
         if (pools.All(pool => PackPlan.LengthOf(pool) <= _limits.Tokens))
         {
             _pass = new PackedPass(_model, _weights, pools, _limits, seeds);
-            return _pass.Logps_C.alias();
+            using var here = _pass.Logps_C.alias();
+            return here.cpu();
         }
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -121,7 +122,7 @@ public sealed class DifferentiableScorer : IDisposable
                 first += part.Candidates;
             }
         }
-        return cat(logps, 0).MoveToOuterDisposeScope();
+        return cat(logps, 0).cpu().MoveToOuterDisposeScope();
     }
 
     // A leaf of the loss's own graph: what lies before it is gone through apart.

@@ -58,7 +58,7 @@ public static class FeatureScorer
 
     private static void Sum(Tensor logps_T, PoolPlaces places, Span<float> logps)
     {
-        var ofTokens = logps_T.data<float>().ToArray();
+        var ofTokens = logps_T.cpu().data<float>().ToArray();
         for (var t = 0; t < ofTokens.Length; t++)
             logps[places.Candidate_T[t]] += ofTokens[t];
     }

@@ -21,18 +21,19 @@ internal static class HeadGram
     public static double[] Of(PoolHead head, PoolPlaces places, bool whole)
     {
         using var scope = NewDisposeScope();
-        var own_U = ones(places.Places, dtype: ScalarType.Float64);
+        var device = head.Hidden_Ud.device;
+        var own_U = ones(places.Places, dtype: ScalarType.Float64, device: device);
         if (!whole)
             own_U.narrow(0, 0, 1).zero_();
-        var (place_T, token_T) = (tensor(places.Place_T, dtype: ScalarType.Int64), tensor(places.Token_T, dtype: ScalarType.Int64));
+        var (place_T, token_T) = (tensor(places.Place_T, dtype: ScalarType.Int64, device: device), tensor(places.Token_T, dtype: ScalarType.Int64, device: device));
         var wide_Ud = head.Hidden_Ud.to(ScalarType.Float64);
         var hidden_TT = AtTokens(wide_Ud.matmul(wide_Ud.t()));
         // π_t[y_t']
         var cross_TT = (head.ProbabilitiesOf(token_T).to(ScalarType.Float64) * own_U.unsqueeze(1)).index_select(0, place_T);
         var same_TT = token_T.unsqueeze(1).eq(token_T.unsqueeze(0)).to(ScalarType.Float64);
         var errors_TT = same_TT - cross_TT - cross_TT.t() + AtTokens(Products(head, own_U));
-        var membership_CT = tensor(places.Membership(mean: false), [places.Candidates, places.Token_T.Length], dtype: ScalarType.Float64);
-        return membership_CT.matmul(hidden_TT * errors_TT).matmul(membership_CT.t()).data<double>().ToArray();
+        var membership_CT = tensor(places.Membership(mean: false), [places.Candidates, places.Token_T.Length], dtype: ScalarType.Float64, device: device);
+        return membership_CT.matmul(hidden_TT * errors_TT).matmul(membership_CT.t()).cpu().data<double>().ToArray();
 
         Tensor AtTokens(Tensor of_UU) => of_UU.index_select(0, place_T).index_select(1, place_T);
     }
@@ -40,7 +41,7 @@ internal static class HeadGram
     // π_u·π_u'
     private static Tensor Products(PoolHead head, Tensor own_U)
     {
-        var products_UU = zeros([own_U.shape[0], own_U.shape[0]], dtype: ScalarType.Float64);
+        var products_UU = zeros([own_U.shape[0], own_U.shape[0]], dtype: ScalarType.Float64, device: own_U.device);
         head.ForProbabilities(probabilities_Uv =>
         {
             var wide_Uv = probabilities_Uv.to(ScalarType.Float64) * own_U.unsqueeze(1);

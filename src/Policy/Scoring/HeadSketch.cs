@@ -1,3 +1,4 @@
+using MassDpo.Policy.Model;
 using static TorchSharp.torch;
 
 namespace MassDpo.Policy.Scoring;
@@ -18,21 +19,25 @@ internal static class HeadSketch
     {
         using var scope = NewDisposeScope();
         var device = head.Hidden_Ud.device;
-        var (place_T, token_T) = (tensor(places.Place_T, dtype: ScalarType.Int64).to(device), tensor(places.Token_T, dtype: ScalarType.Int64).to(device));
-        var left_Tp = sketch.Left(head.Hidden_Ud).index_select(0, place_T);
+        var (place_T, token_T) = (tensor(places.Place_T, dtype: ScalarType.Int64, device: device), tensor(places.Token_T, dtype: ScalarType.Int64, device: device));
+        var left_Tp = sketch.Left(head.Hidden_Ud.InFloat32()).index_select(0, place_T);
         var expected_Uq = head.ExpectedRows(sketch.Right_bq);
         if (!whole)
             expected_Uq.narrow(0, 0, 1).zero_();
         var right_Tq = sketch.Right_bq.index_select(0, token_T) - expected_Uq.index_select(0, place_T);
-        var features = new float[(long)places.Candidates * size];
+        var made = new Tensor[places.Candidates];
         for (var (candidate, first) = (0, 0); candidate < places.Candidates; candidate++)
         {
             using var ofCandidate = NewDisposeScope();
             var end = Array.FindLastIndex(places.Candidate_T, owner => owner == candidate) + 1;
             var (left_tp, right_tq) = (left_Tp.narrow(0, first, end - first), right_Tq.narrow(0, first, end - first));
-            left_tp.t().matmul(right_tq).reshape(-1).cpu().data<float>().ToArray().CopyTo(features, (long)candidate * size);
+            made[candidate] = left_tp.t().matmul(right_tq).reshape(-1).MoveToOuterDisposeScope();
             first = end;
         }
+        var sketches = stack(made).cpu().data<float>().ToArray();
+        var (features, own) = (new float[(long)places.Candidates * size], sketches.Length / places.Candidates);
+        for (var candidate = 0; candidate < places.Candidates; candidate++)
+            Array.Copy(sketches, candidate * own, features, (long)candidate * size, own);
         return features;
     }
 }

@@ -11,8 +11,8 @@ internal static class HiddenFeatures
     public static float[] Of(Tensor hidden_Ud, PoolPlaces places)
     {
         using var scope = NewDisposeScope();
-        var membership_CT = tensor(places.Membership(mean: true), [places.Candidates, places.Place_T.Length], dtype: ScalarType.Float64);
-        var hidden_Td = hidden_Ud.index_select(0, tensor(places.Place_T, dtype: ScalarType.Int64)).to(ScalarType.Float64);
-        return membership_CT.matmul(hidden_Td).to(ScalarType.Float32).data<float>().ToArray();
+        var membership_CT = tensor(places.Membership(mean: true), [places.Candidates, places.Place_T.Length], dtype: ScalarType.Float64, device: hidden_Ud.device);
+        var hidden_Td = hidden_Ud.index_select(0, tensor(places.Place_T, dtype: ScalarType.Int64, device: hidden_Ud.device)).to(ScalarType.Float64);
+        return membership_CT.matmul(hidden_Td).to(ScalarType.Float32).cpu().data<float>().ToArray();
     }
 }

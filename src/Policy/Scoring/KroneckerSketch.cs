@@ -74,7 +74,6 @@ internal sealed class KroneckerSketch : IDisposable
                 bits >>= 1;
             }
         }
-        using var scope = NewDisposeScope();
-        return tensor(values, [rows, columns], dtype: ScalarType.Float32).to(device).DetachFromDisposeScope();
+        return tensor(values, [rows, columns], dtype: ScalarType.Float32, device: device).DetachFromDisposeScope();
     }
 }

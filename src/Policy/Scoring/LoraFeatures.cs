@@ -28,7 +28,7 @@ internal static class LoraFeatures
             var ofPool = logps.AsSpan(starts[n], pools[n].Candidates);
             if (grams is not null)
             {
-                using var gram = new GramSum(pools[n].Candidates);
+                using var gram = new GramSum(pools[n].Candidates, weights.Device);
                 Compute(scorer, copy ?? weights, pools[n], gram.Add, ofPool);
                 grams[n] = gram.ToArray();
                 if (form.UnitLength)
@@ -52,7 +52,7 @@ internal static class LoraFeatures
         foreach (var group in PackPlan.Groups(rows, scorer.Limits.Tokens))
         {
             using var scope = NewDisposeScope();
-            using var batch = PackedBatch.Of(Array.ConvertAll(group, candidate => rows[candidate]));
+            using var batch = PackedBatch.Of(Array.ConvertAll(group, candidate => rows[candidate]), weights.Device);
             using var gradients = new AdapterGradients(group.Length, (matrix, gradient) => ofMatrix(group, matrix, gradient));
             using var forward = new CheckpointedForward(scorer.Model, weights, batch, gradients);
             var (ofGroup, gradient_Ud) = Head(weights, batch, forward.Hidden_Ud, scorer.Limits.Logits);
@@ -71,30 +71,30 @@ internal static class LoraFeatures
         var expected_Ud = empty_like(hidden_Ud);
         var logps_T = OutputHead.TokenLogps(weights, batch, hidden_Ud, mostLogits, expected_Ud);
         var chosen_Ud = zeros_like(hidden_Ud).index_copy_(0, batch.Place_T, weights.Output.index_select(0, batch.Token_T));
-        return (LlamaModel.CandidateLogps(batch, logps_T).cpu().data<float>().ToArray(), (chosen_Ud - expected_Ud).MoveToOuterDisposeScope());
+        return (LlamaModel.CandidateLogps(batch, logps_T).cpu().data<float>().ToArray(), (chosen_Ud.InFloat32() - expected_Ud.InFloat32()).InType(hidden_Ud.dtype).MoveToOuterDisposeScope());
     }
 
     /// <summary>Adds up the inner products of gradients over matrices, in float64. A matrix is kept only until it has been told of every candidate.</summary>
-    private sealed class GramSum(int candidates) : IDisposable
+    private sealed class GramSum(int candidates, Device device) : IDisposable
     {
         // Numbers of a matrix's gradients made wide at a time.
         private const long Wide = 1 << 22;
 
-        private readonly Tensor _gram_CC = zeros([candidates, candidates], dtype: ScalarType.Float64).DetachFromDisposeScope();
+        private readonly Tensor _gram_CC = zeros([candidates, candidates], dtype: ScalarType.Float64, device: device).DetachFromDisposeScope();
         private readonly Dictionary<int, (Tensor Gradients_Cq, int Known)> _partly = [];
 
         public void Add(int[] group, int matrix, Tensor gradient_nab)
         {
             using var scope = NewDisposeScope();
-            var gradient_nq = gradient_nab.reshape(group.Length, -1).cpu();
+            var gradient_nq = gradient_nab.reshape(group.Length, -1);
             if (group.Length == candidates)
             {
                 AddProducts(gradient_nq);
                 return;
             }
             if (!_partly.TryGetValue(matrix, out var partly))
-                partly = (empty([candidates, gradient_nq.shape[1]], dtype: ScalarType.Float32).DetachFromDisposeScope(), 0);
-            partly.Gradients_Cq.index_copy_(0, tensor(Array.ConvertAll(group, candidate => (long)candidate), dtype: ScalarType.Int64), gradient_nq);
+                partly = (empty([candidates, gradient_nq.shape[1]], dtype: ScalarType.Float32, device: device).DetachFromDisposeScope(), 0);
+            partly.Gradients_Cq.index_copy_(0, tensor(Array.ConvertAll(group, candidate => (long)candidate), dtype: ScalarType.Int64, device: device), gradient_nq);
             _partly[matrix] = partly with { Known = partly.Known + group.Length };
             if (_partly[matrix].Known < candidates)
                 return;
@@ -103,7 +103,11 @@ internal static class LoraFeatures
             _partly.Remove(matrix);
         }
 
-        public double[] ToArray() => _gram_CC.data<double>().ToArray();
+        public double[] ToArray()
+        {
+            using var scope = NewDisposeScope();
+            return _gram_CC.cpu().data<double>().ToArray();
+        }
 
         public void Dispose()
         {
@@ -135,7 +139,7 @@ internal static class LoraFeatures
             using var sketch = new KroneckerSketch(gradient_nab.shape[1], gradient_nab.shape[2], size, seed, matrix, device);
             var made_nq = sketch.Of(gradient_nab);
             _sketch_Cp.narrow(1, 0, made_nq.shape[1])
-                .index_add_(0, tensor(Array.ConvertAll(group, candidate => (long)candidate), dtype: ScalarType.Int64).to(device), made_nq, 1);
+                .index_add_(0, tensor(Array.ConvertAll(group, candidate => (long)candidate), dtype: ScalarType.Int64, device: device), made_nq, 1);
         }
 
         public float[] ToArray()

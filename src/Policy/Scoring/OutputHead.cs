@@ -23,9 +23,9 @@ internal static class OutputHead
         foreach (var part in Parts(batch, hidden_Ud.shape[0], weights.Output.shape[0], mostLogits))
         {
             using var ofPart = NewDisposeScope();
-            var logits_uV = linear(hidden_Ud.narrow(0, part.First, part.Places), weights.Output);
+            var logits_uV = linear(hidden_Ud.narrow(0, part.First, part.Places), weights.Output).InFloat32();
             logps_T.index_copy_(0, part.Tokens, Gather(batch, part, logits_uV));
-            expected_Ud?.narrow(0, part.First, part.Places).copy_(logits_uV.softmax(1).matmul(weights.Output));
+            expected_Ud?.narrow(0, part.First, part.Places).copy_(logits_uV.softmax(1).InType(weights.Output.dtype).matmul(weights.Output));
         }
         return logps_T.MoveToOuterDisposeScope();
     }
@@ -47,7 +47,7 @@ internal static class OutputHead
         {
             using var ofPart = NewDisposeScope();
             var own_ud = hidden_Ud.narrow(0, part.First, part.Places).detach().requires_grad_();
-            Gather(batch, part, linear(own_ud, weights.Output)).backward([weights_T.index_select(0, part.Tokens)]);
+            Gather(batch, part, linear(own_ud, weights.Output).InFloat32()).backward([weights_T.index_select(0, part.Tokens)]);
             gradient_Ud.narrow(0, part.First, part.Places).copy_(own_ud.grad!);
         }
         return gradient_Ud.MoveToOuterDisposeScope();
@@ -60,11 +60,11 @@ internal static class OutputHead
     private static IEnumerable<Part> Parts(PackedBatch batch, long places, long vocabulary, long mostLogits)
     {
         var step = Math.Max(1, mostLogits / vocabulary);
-        var placeOf = batch.Place_T.cpu().data<long>().ToArray();
-        var byPart = Enumerable.Range(0, placeOf.Length).ToLookup(token => placeOf[token] / step, token => (long)token);
+        var placeOf = batch.PlaceOfToken;
+        var byPart = Enumerable.Range(0, placeOf.Count).ToLookup(token => placeOf[token] / step, token => (long)token);
         for (var first = 0L; first < places; first += step)
         {
-            using var tokens = tensor([.. byPart[first / step]], dtype: ScalarType.Int64).to(batch.Place_T.device).DetachFromDisposeScope();
+            using var tokens = tensor([.. byPart[first / step]], dtype: ScalarType.Int64, device: batch.Place_T.device).DetachFromDisposeScope();
             yield return new Part(first, Math.Min(step, places - first), tokens);
         }
     }

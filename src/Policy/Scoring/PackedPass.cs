@@ -22,7 +22,7 @@ internal sealed class PackedPass : IDisposable
     public PackedPass(LlamaModel model, PolicyWeights weights, IReadOnlyList<EncodedPool> packs, ComputeLimits limits, IReadOnlyList<long>? seeds)
     {
         (_weights, _limits) = (weights, limits);
-        _batch = PackedBatch.Of(packs);
+        _batch = PackedBatch.Of(packs, weights.Device);
         using var scope = NewDisposeScope();
         var dropout = seeds is not null && weights.Lora is { Dropout: > 0 } lora ? new AdapterDropout(lora.Dropout, seeds) : null;
         if (limits.Checkpointing)
@@ -38,13 +38,14 @@ internal sealed class PackedPass : IDisposable
         Logps_C = LlamaModel.CandidateLogps(_batch, OutputHead.TokenLogps(weights, _batch, _hidden_Ud, limits.Logits)).DetachFromDisposeScope();
     }
 
-    /// <summary>log π(y|x) of every candidate, [C], in nats, without a graph.</summary>
+    /// <summary>log π(y|x) of every candidate, [C], in nats, without a graph, where the weights are.</summary>
     public Tensor Logps_C { get; }
 
     /// <summary>Adds the weights' gradients, from those of <see cref="Logps_C"/>. Once.</summary>
     public void Backward(Tensor gradient_C)
     {
         using var scope = NewDisposeScope();
+        gradient_C = gradient_C.to(_weights.Device);
         if (_logps_C is not null)
         {
             _logps_C.backward([gradient_C]);

@@ -75,8 +75,8 @@ public sealed class PoolScorer(LlamaModel model, ComputeLimits? limits = null, b
         {
             var expected_Ud = features is not null && batch.Candidate_T is not null ? empty_like(hidden_Ud) : null;
             var logps_T = OutputHead.TokenLogps(weights, batch, hidden_Ud, Limits.Logits, expected_Ud);
-            var ofParts = LlamaModel.CandidateLogps(batch, logps_T).data<float>().ToArray();
-            var featuresOfParts = features is null ? null : OutputFeatures(weights, batch, expected_Ud).data<float>().ToArray();
+            var ofParts = LlamaModel.CandidateLogps(batch, logps_T).cpu().data<float>().ToArray();
+            var featuresOfParts = features is null ? null : OutputFeatures(weights, batch, expected_Ud).cpu().data<float>().ToArray();
             for (var i = 0; i < parts.Count; i++)
             {
                 var (from, to, count) = (batch.CandidateStart[i], starts[parts[i].Pool] + parts[i].FirstCandidate, parts[i].Pack.Candidates);
@@ -128,7 +128,7 @@ public sealed class PoolScorer(LlamaModel model, ComputeLimits? limits = null, b
         {
             using var scope = NewDisposeScope();
             var together = Array.ConvertAll(group, index => parts[index]);
-            using var batch = PackedBatch.Of(Array.ConvertAll(together, part => part.Pack));
+            using var batch = PackedBatch.Of(Array.ConvertAll(together, part => part.Pack), weights.Device);
             ofGroup(together, batch, model.Hidden(weights, batch));
         }
     }
@@ -153,10 +153,10 @@ public sealed class PoolScorer(LlamaModel model, ComputeLimits? limits = null, b
     // E_π[W] is null where every response has one token: then it is the same for all.
     private static Tensor OutputFeatures(PolicyWeights weights, PackedBatch batch, Tensor? expected_Ud)
     {
-        var features_Td = weights.Output.index_select(0, batch.Token_T);
+        var features_Td = weights.Output.index_select(0, batch.Token_T).InFloat32();
         if (expected_Ud is null)
             return features_Td;
-        features_Td = features_Td - expected_Ud.index_select(0, batch.Place_T) * batch.Own_T!.unsqueeze(1);
+        features_Td = features_Td - expected_Ud.index_select(0, batch.Place_T).InFloat32() * batch.Own_T!.unsqueeze(1);
         return zeros([batch.Candidates, features_Td.shape[1]], dtype: features_Td.dtype, device: features_Td.device).index_add(0, batch.Candidate_T!, features_Td, 1);
     }
 

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using MassDpo.Policy.Model;
 using MassDpo.Shared.Contracts;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MassDpo.Policy.Scoring;
@@ -19,16 +20,17 @@ public static class ScoringFingerprint
     private static readonly string[] Switches = ["OPENBLAS_CORETYPE", "ATEN_CPU_CAPABILITY", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "DNNL_MAX_CPU_ISA"];
 
     // Those that do the arithmetic, none of which is loaded only when it is first called.
-    private static readonly string[] Libraries = ["libmassdpo", "libtorch", "torch_", "libc10", "c10", "libopenblas", "libblas", "liblapack"];
+    private static readonly string[] Libraries = ["libmassdpo", "libtorch", "torch_", "libc10", "c10", "libopenblas", "libblas", "liblapack", "libcublas", "libcudnn"];
 
     private static readonly Lazy<string> Process = new(OfProcess);
+    private static readonly Lazy<string> Gpus = new(OfGpus);
 
     /// <summary>One short line.</summary>
     /// <param name="scorer">that scores</param>
     /// <param name="weights">any of those that it is given: their form counts</param>
     /// <param name="config">hash of the policy's config.json</param>
     public static string Of(PoolScorer scorer, PolicyWeights weights, string config) => string.Create(CultureInfo.InvariantCulture,
-        $"{(scorer.IsBatchInvariant(weights) ? "fused kernels" : $"tensor operations on {scorer.Limits.Tokens} tokens")}, {weights.Output.dtype} on {weights.Output.device}, {get_num_threads()} threads, config {config}, {Process.Value}");
+        $"{(scorer.IsBatchInvariant(weights) ? "fused kernels" : $"tensor operations on {scorer.Limits.Tokens} tokens")}, {weights.Output.dtype} on {weights.Output.device}, {get_num_threads()} threads, config {config}, {Process.Value}{(weights.Device.type == DeviceType.CPU ? "" : $", {Gpus.Value}")}");
 
     private static string OfProcess()
     {
@@ -43,6 +45,16 @@ public static class ScoringFingerprint
             .Where(path => Array.Exists(Libraries, name => Path.GetFileName(path).StartsWith(name, StringComparison.OrdinalIgnoreCase))).Select(File)
             .Distinct().Order(StringComparer.Ordinal));
         return $"process {ContentHash.Of(string.Join('\n', parts))[..16]}";
+    }
+
+    // Models and their driver, where Linux tells of them.
+    private static string OfGpus()
+    {
+        const string folder = "/proc/driver/nvidia";
+        var told = !Directory.Exists(folder) ? [] : Directory.EnumerateFiles(folder, "information", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+            .SelectMany(file => System.IO.File.ReadLines(file).Where(line => line.StartsWith("Model", StringComparison.Ordinal)))
+            .Concat(Directory.EnumerateFiles(folder, "version").SelectMany(System.IO.File.ReadLines));
+        return $"devices {ContentHash.Of(string.Join('\n', told))[..16]}";
     }
 
     // What a library is replaced with has another length or time. One that was replaced while it is in use has no file any more.

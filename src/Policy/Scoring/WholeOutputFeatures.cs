@@ -14,9 +14,10 @@ internal static class WholeOutputFeatures
     public static float[] Of(PoolHead head, PoolPlaces places)
     {
         using var scope = NewDisposeScope();
-        var errors_Td = head.RowsOf(tensor(places.Token_T, dtype: ScalarType.Int64))
-            - head.ExpectedRows().index_select(0, tensor(places.Place_T, dtype: ScalarType.Int64));
-        var membership_CT = tensor(places.Membership(mean: false), [places.Candidates, places.Token_T.Length], dtype: ScalarType.Float64);
-        return membership_CT.matmul(errors_Td.to(ScalarType.Float64)).to(ScalarType.Float32).data<float>().ToArray();
+        var device = head.Hidden_Ud.device;
+        var errors_Td = head.RowsOf(tensor(places.Token_T, dtype: ScalarType.Int64, device: device))
+            - head.ExpectedRows().index_select(0, tensor(places.Place_T, dtype: ScalarType.Int64, device: device));
+        var membership_CT = tensor(places.Membership(mean: false), [places.Candidates, places.Token_T.Length], dtype: ScalarType.Float64, device: device);
+        return membership_CT.matmul(errors_Td.to(ScalarType.Float64)).to(ScalarType.Float32).cpu().data<float>().ToArray();
     }
 }

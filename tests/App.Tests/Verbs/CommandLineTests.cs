@@ -25,19 +25,19 @@ public sealed class CommandLineTests
             ["--bootstrap"] = One, ["--topic"] = One, ["--from"] = One, ["--selector"] = One,
             ["--features"] = One, ["--negatives"] = One, ["--beta"] = One, ["--learning-rate"] = One,
             ["--batch"] = One, ["--passes"] = One, ["--shuffle"] = One, ["--max-records"] = One,
-            ["--max-staleness"] = One, ["--selectors"] = One, ["--threads"] = One, ["--seed"] = One, ["--evaluate-every"] = One,
+            ["--max-staleness"] = One, ["--selectors"] = One, ["--compute-type"] = One, ["--device"] = One, ["--threads"] = One, ["--seed"] = One, ["--evaluate-every"] = One,
         }),
-        ["eval"] = ([], new() { ["--data"] = "several values, required", ["--policy"] = Required, ["--reference"] = One, ["--json"] = Flag, ["--beta"] = One, ["--threads"] = One }),
+        ["eval"] = ([], new() { ["--data"] = "several values, required", ["--policy"] = Required, ["--reference"] = One, ["--json"] = Flag, ["--beta"] = One, ["--compute-type"] = One, ["--device"] = One, ["--threads"] = One }),
         ["compare"] = ([], new()
         {
             ["--data"] = "several values, required", ["--eval"] = Required, ["--policy"] = Required, ["--output"] = Required, ["--selectors"] = One, ["--negatives"] = One,
             ["--seeds"] = One, ["--baseline"] = One, ["--points"] = One, ["--jobs"] = One, ["--learning-rate"] = One, ["--batch"] = One, ["--passes"] = One, ["--shuffle"] = One,
         }),
-        ["score"] = ([], new() { ["--data"] = "several values, required", ["--policy"] = Required, ["--threads"] = One }),
+        ["score"] = ([], new() { ["--data"] = "several values, required", ["--policy"] = Required, ["--compute-type"] = One, ["--device"] = One, ["--threads"] = One }),
         ["generate"] = ([], new()
         {
             ["--policy"] = Required, ["--prompt"] = "one value, several times", ["--ids"] = "one value, several times", ["--greedy"] = Flag, ["--json"] = Flag,
-            ["--max-tokens"] = One, ["--temperature"] = One, ["--top-p"] = One, ["--seed"] = One, ["--threads"] = One,
+            ["--max-tokens"] = One, ["--temperature"] = One, ["--top-p"] = One, ["--seed"] = One, ["--compute-type"] = One, ["--device"] = One, ["--threads"] = One,
         }),
         ["replay"] = (["OUTPUT"], new() { ["--output"] = Required }),
         ["checkpoints list"] = (["OUTPUT"], new() { ["--check"] = Flag, ["--json"] = Flag }),

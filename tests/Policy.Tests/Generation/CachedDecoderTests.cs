@@ -72,7 +72,7 @@ public sealed class CachedDecoderTests
     private static void AssertAsWhole(PolicyConfig config, PolicyWeights weights, long mostScores = 1 << 24)
     {
         using var model = new LlamaModel(config);
-        using var ofDecoder = new LlamaModel(config, mostScores);
+        using var ofDecoder = new LlamaModel(config, mostScores: mostScores);
         using var decoder = new CachedDecoder(ofDecoder, weights);
         var random = new StableRandom(7);
         List<int>[] rows = [.. new[] { 5, 1, 9, 30 }.Select(length => Tokens(length))];

@@ -44,7 +44,7 @@ public sealed class AttentionTests
         List<EncodedPool> pools = [.. Enumerable.Range(0, 4).Select(_ => MadePolicy.Pool(ref random, config.VocabularySize, candidates: 3, longestPrompt: 8, longestResponse))];
         using var scope = NewDisposeScope();
         using var batch = PackedBatch.Of(pools);
-        foreach (var frame in new[] { model.Frame(batch), inParts.Frame(batch) })
+        foreach (var frame in new[] { model.Frame(batch, ScalarType.Float32), inParts.Frame(batch, ScalarType.Float32) })
         {
             foreach (var part in AttentionPart.Of(batch.Rows, 1, batch.Length, batch.Length, 2 * batch.Length).Append(new AttentionPart(0, batch.Rows, 0, batch.Length)))
             {
@@ -60,7 +60,7 @@ public sealed class AttentionTests
             }
         }
         // Kept where it is one part, and made for each where it is not.
-        Assert.Equal(model.Frame(batch).InWindow.Tensors.Count(), inParts.Frame(batch).InWindow.Tensors.Count() + 1);
+        Assert.Equal(model.Frame(batch, ScalarType.Float32).InWindow.Tensors.Count(), inParts.Frame(batch, ScalarType.Float32).InWindow.Tensors.Count() + 1);
     }
 
     // Each place's response, 0 in the prompt, and its position.

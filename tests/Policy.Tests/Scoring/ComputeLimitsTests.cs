@@ -50,7 +50,7 @@ public sealed class ComputeLimitsTests
         using var whole = MadePolicy.Weights(Config);
         using var weights = MadePolicy.WithAdapter(whole, Lora);
         using var model = new LlamaModel(Config);
-        using var inParts = new LlamaModel(Config, scores);
+        using var inParts = new LlamaModel(Config, mostScores: scores);
         var (free, limited) = (new PoolScorer(model), new PoolScorer(inParts, Of(tokens, logits, checkpointing)));
         foreach (var pools in new[] { Pools(5), Pools(1) })
         {
@@ -75,7 +75,7 @@ public sealed class ComputeLimitsTests
         using var whole = MadePolicy.Weights(Config);
         using var fresh = whole.WithFreshAdapter(Lora, seed: 1);
         using var model = new LlamaModel(Config);
-        using var inParts = new LlamaModel(Config, scores);
+        using var inParts = new LlamaModel(Config, mostScores: scores);
         foreach (var start in new[] { whole, fresh })
         {
             foreach (var pools in new[] { Pools(5), Pools(1) })
