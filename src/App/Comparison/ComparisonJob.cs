@@ -37,7 +37,7 @@ internal sealed class ComparisonJob(ComparisonRequest request, Action<string> sa
             using var start = LoadedPolicy.Load(request.PolicyOf(seed), request.Run.Policy);
             // Before the first run: an arm that cannot run is known by now.
             foreach (var arm in request.Comparison.Arms)
-                OptionsOf(arm, seed).CheckPolicy(request.Run.Policy.Lora is not null || start.Weights.Lora is not null);
+                OptionsOf(arm, seed).CheckFeatures(request.Run.Policy.Lora is not null || start.Weights.Lora is not null);
             var data = await EvaluationData.LoadAsync(request.Evaluation, start.Encoder, request.EvaluationOptions, stop);
             IReadOnlyList<float[]> reference = [.. Evaluator.Score(start.Scorer, start.Weights, data.Pools, request.EvaluationOptions.Batch)];
             var before = Measures.Of(Evaluator.Measure(start, start.Weights, data, reference, request.EvaluationOptions));

@@ -42,7 +42,7 @@ public static class ReplayJob
             throw new InvalidDataException($"{output} is a policy of the run itself: give another --output");
         set_num_threads(options.Threads);
         using var policy = LoadedPolicy.Load(inputs.Policy, options.Policy);
-        options.CheckPolicy(policy.Weights.Lora is not null);
+        options.CheckFeatures(policy.Weights.Lora is not null);
         await using var source = Open(inputs, settings, options);
         CheckIdentity(directory, options.Identity(policy.Identity, source.Identity, policy.Scoring), note);
         using var trainer = new PolicyTrainer(policy.Model, policy.Weights, options.Trainer);

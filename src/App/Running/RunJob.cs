@@ -65,7 +65,7 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         await using var watch = request.Watch is { } how ? await ProcessWatch.StartAsync(how, host, logger) : null;
         set_num_threads(options.Threads);
         using var policy = LoadedPolicy.Load(request.Policy, options.Policy);
-        options.CheckPolicy(policy.Weights.Lora is not null);
+        options.CheckFeatures(policy.Weights.Lora is not null);
         using var directory = RunDirectory.Open(request.Output, files ?? PhysicalFiles.Instance);
         CheckPlaceOfResult(directory);
         foreach (var warning in options.Warnings)

@@ -10,7 +10,6 @@ using MassDpo.Selection.Kernels;
 using MassDpo.Selection.References;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Settings;
-using static TorchSharp.torch;
 
 namespace MassDpo.App.Running;
 
@@ -128,14 +127,11 @@ public sealed record RunOptions
         settings.Number(section + ".adam-beta1", 0, 0.999999), settings.Number(section + ".adam-beta2", 0, 0.9999999), epsilon,
         settings.Number(section + ".weight-decay", 0, 10), settings.Number(section + ".max-gradient-norm", 0, 1e9));
 
-    /// <summary>Refuses a policy that lacks what the features are gradients of, or whose weights cannot be trained in their type.</summary>
+    /// <summary>Refuses a policy that lacks what the features are gradients of.</summary>
     /// <param name="hasAdapter">whether it has an adapter, its own or the one that is trained</param>
-    /// <exception cref="PolicyFormatException">it has none, and features are <c>lora</c>, or the compute type is not float32</exception>
-    internal void CheckPolicy(bool hasAdapter)
+    /// <exception cref="PolicyFormatException">it has none, and features are <c>lora</c></exception>
+    internal void CheckFeatures(bool hasAdapter)
     {
-        if (!hasAdapter && Policy.Placement.Type != ScalarType.Float32)
-            throw new PolicyFormatException($"{PlacementSettings.ComputeTypeKey} = {Settings[PlacementSettings.ComputeTypeKey]}: all weights would be trained in it, and lose every update that is less than "
-                + $"half a unit of a weight's last place. Train an adapter, which is float32 in any case (lora.rank), or set {PlacementSettings.ComputeTypeKey} = float32");
         if (!hasAdapter && Selection.Method.NeedsFeatures() && Selection.Features.Kind == FeatureKind.Lora)
             throw new PolicyFormatException("selection.features = lora: these are gradients of an adapter, and the policy has none: train one with lora.rank or lora.adapter, give a "
                 + "policy with one, or set selection.features = output");

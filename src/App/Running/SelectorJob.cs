@@ -41,7 +41,7 @@ internal sealed class SelectorJob(string policyDirectory, RunOptions options, Wa
         await using var watching = await ProcessWatch.StartAsync(watch, host, logger);
         set_num_threads(options.Threads);
         using var policy = LoadedPolicy.Load(policyDirectory, options.Policy);
-        options.CheckPolicy(policy.Weights.Lora is not null);
+        options.CheckFeatures(policy.Weights.Lora is not null);
         await using var wiring = await wire(policy);
         using var cache = SelectorRole.OpenCache(policy, options, PhysicalFiles.Instance, logger);
         wiring.Attach(host);

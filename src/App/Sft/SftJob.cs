@@ -54,8 +54,6 @@ internal static class SftJob
         var options = request.Options;
         PolicyDirectory.CheckReplaceable(request.Policy);
         PlacementSettings.CheckThere(options.Placement.Device);
-        if (options.Placement.Type != ScalarType.Float32)
-            throw new InvalidDataException($"{PlacementSettings.ComputeTypeKey} is not float32: a policy from scratch has all its weights trained, which takes float32");
         set_num_threads(options.Threads);
         var notes = new List<string>();
         var records = await ReadAsync(request.Data, options, request.EvaluationOptions, notes, cancellation);

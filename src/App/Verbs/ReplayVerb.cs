@@ -29,12 +29,11 @@ internal static class ReplayVerb
             var (from, to) = (parsed.GetValue(run)!, parsed.GetValue(output)!);
             if (!Directory.Exists(from))
                 throw new UsageException($"{from} is no directory");
-            var placement = Placement.Default;
+            var computed = Placement.Default;
             var result = await ReplayJob.RunAsync(from, to, of =>
             {
                 var effective = settings.ReadOver(of, parsed);
-                // Weights are hashed in the type in which they were trained.
-                placement = placement with { Type = PlacementSettings.From(effective).Type };
+                computed = computed with { Type = PlacementSettings.From(effective).Type };
                 return effective;
             }, note => Output.ErrorLine($"note: {note}"), _ => { }, cancellation);
             Output.Line(string.Create(CultureInfo.InvariantCulture, $"Replayed {result.Updates:N0} updates on {result.Records:N0} records; events, losses and policy hashes agree."));
@@ -45,7 +44,8 @@ internal static class ReplayVerb
                 return ExitCode.Done;
             }
             var origin = PolicyOrigin.Of(original);
-            using var weights = origin.LoadWeights(PolicyDirectory.LoadConfig(origin.Base), placement);
+            // What was trained is held and hashed in float32; an adapter's hash is that of its base too, in the type that was computed in.
+            using var weights = origin.LoadWeights(PolicyDirectory.LoadConfig(origin.Base), origin.Adapter is null ? Placement.Default : computed);
             var same = weights.ComputeHash() == result.PolicyHash;
             Output.Line($"The policy is in {to}, {(same ? "bit for bit the one" : "NOT the one")} in {original}.");
             return same ? ExitCode.Done : ExitCode.Failed;

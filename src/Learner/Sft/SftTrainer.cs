@@ -101,10 +101,12 @@ public static class SftTrainer
         using var batch = PackedBatch.OfSequences(sequences, weights.Device);
         var loss = -model.Logps(weights, batch, options.Dropout).mean();
         loss.backward();
+        weights.GradientsAreThere();
         var norm = optimizer.GradientNorm();
         if (!double.IsFinite(norm))
             throw new TrainingDivergedException($"after {optimizer.Steps} updates the gradient is not finite: lower sft.learning-rate");
         optimizer.Step(options.Schedule.At(optimizer.Steps), norm);
+        weights.Changed();
         optimizer.ZeroGradients();
         return loss.item<float>();
     }

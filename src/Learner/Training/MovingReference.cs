@@ -47,6 +47,7 @@ public sealed class MovingReference(SharedTensors found, ReferenceOptions option
         if (options.Mix < 1)
             foreach (var (name, own) in after.Tensors)
                 own.mul_(options.Mix).add_(before.Tensors[name], 1 - options.Mix);
+        after.Changed();
         Replace(after);
         return true;
     }

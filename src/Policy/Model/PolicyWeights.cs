@@ -9,19 +9,35 @@ namespace MassDpo.Policy.Model;
 
 /// <summary>
 /// The parameters of one policy of the Llama family, under the names that Hugging Face gives them: all of them, or those of an adapter (LoRA, arXiv 2106.09685),
-/// which are float32, on a base in the compute type that others may stand on too. One that is published as a snapshot is never changed.
+/// which are float32, on a base in the compute type that others may stand on too. Whole weights that are or were trained are held in float32, whatever type they
+/// are computed in, since an update is often less than half a unit of a bfloat16's last place; beside them is a working copy in that type, which is what all
+/// computing sees (mixed precision, arXiv 1710.03740). Weights that are published as a snapshot are never changed.
 /// </summary>
 public sealed class PolicyWeights : ISnapshotTensors
 {
     private readonly BaseTensors _base;
     private readonly SortedDictionary<string, Tensor>? _adapter;
+    // In the compute type, where the base is held in another one: see the remark on trained weights.
+    private readonly SortedDictionary<string, Tensor>? _working;
     private readonly Lock _packing = new();
     private volatile FusedWeights? _packed;
 
     private PolicyWeights(PolicyConfig config, BaseTensors whole, LoraOptions? lora = null, SortedDictionary<string, Tensor>? adapter = null, bool isOff = false)
+        : this(config, whole, lora, adapter, isOff, whole.ByName[WeightNames.Embedding].dtype)
+    {
+    }
+
+    // Whole weights, computed in a type that need not be theirs.
+    private PolicyWeights(PolicyConfig config, SortedDictionary<string, Tensor> tensors, ScalarType type) : this(config, new BaseTensors(tensors), null, null, false, type)
+    {
+    }
+
+    private PolicyWeights(PolicyConfig config, BaseTensors whole, LoraOptions? lora, SortedDictionary<string, Tensor>? adapter, bool isOff, ScalarType type)
     {
         (Config, _base, Lora, _adapter, IsOff) = (config, whole, lora, adapter, isOff);
-        var tensors = whole.ByName;
+        if (whole.ByName[WeightNames.Embedding] is var held && held.dtype != type)
+            _working = Moved(whole.ByName, new Placement(type, held.device), asTrained: true);
+        var tensors = Computed;
         Embedding = tensors[WeightNames.Embedding];
         FinalNorm = tensors[WeightNames.FinalNorm];
         Output = config.TiedEmbeddings ? Embedding : tensors[WeightNames.Output];
@@ -69,6 +85,8 @@ public sealed class PolicyWeights : ISnapshotTensors
     public string BaseHash => _base.Hash;
 
     private SortedDictionary<string, Tensor> Own => _adapter ?? _base.ByName;
+
+    private SortedDictionary<string, Tensor> Computed => _working ?? _base.ByName;
 
     /// <summary>The names and shapes that a policy of this architecture has.</summary>
     public static SortedDictionary<string, long[]> ShapesOf(PolicyConfig config)
@@ -166,10 +184,10 @@ public sealed class PolicyWeights : ISnapshotTensors
     /// <exception cref="PolicyFormatException">names or shapes are others</exception>
     public PolicyWeights Take(IReadOnlyDictionary<string, Tensor> tensors, string source)
     {
-        if (_adapter is null)
-            return From(Config, tensors, source, Placement);
         try
         {
+            if (_adapter is null)
+                return new PolicyWeights(Config, Taken(ShapesOf(Config), tensors, source, Config.TiedEmbeddings ? WeightNames.Output : null, "config.json", Placement.OfTrained), Placement.Type);
             var own = Taken(AdapterTensors.ShapesOf(Config, Lora!), tensors, source, mayHold: null, "the adapter's config", Placement.OfTrained);
             return new PolicyWeights(Config, _base.Hold(), Lora, own);
         }
@@ -184,7 +202,7 @@ public sealed class PolicyWeights : ISnapshotTensors
     public PolicyWeights Merged()
     {
         using var _ = no_grad();
-        var merged = Clones(_base.ByName, trainable: false);
+        var merged = Clones(_base.ByName, trainable: false, Embedding.dtype);
         for (var layer = 0; layer < Config.Layers; layer++)
         {
             foreach (var part in WeightNames.Projections)
@@ -224,22 +242,15 @@ public sealed class PolicyWeights : ISnapshotTensors
         });
     }
 
-    /// <summary>A copy of its own, with the same base where it has an adapter; <paramref name="trainable"/>: its tensors collect gradients.</summary>
-    /// <exception cref="InvalidOperationException">whole weights to be trained that are not float32: an update below half a unit of their last place would be lost</exception>
-    public PolicyWeights Copy(bool trainable = false)
-    {
-        if (trainable && _adapter is null && Embedding.dtype != ScalarType.Float32)
-            throw new InvalidOperationException($"weights in {Embedding.dtype} cannot be trained: train an adapter on them, or load them in float32");
-        using var _ = no_grad();
-        var copies = Clones(Own, trainable);
-        return _adapter is null ? new PolicyWeights(Config, copies) : new PolicyWeights(Config, _base.Hold(), Lora, copies);
-    }
+    /// <summary>A copy of its own, with the same base where it has an adapter.</summary>
+    /// <param name="trainable">whether its tensors collect gradients; whole weights are then held in float32</param>
+    public PolicyWeights Copy(bool trainable = false) => Copy(trainable, trainable ? ScalarType.Float32 : Own.Values.First().dtype);
 
     /// <summary>A copy of its own with the values of saved tensors.</summary>
     /// <exception cref="InvalidDataException">they are of another policy</exception>
     public PolicyWeights With(IReadOnlyDictionary<string, Tensor> saved)
     {
-        var copy = Copy();
+        var copy = Copy(trainable: false, ScalarType.Float32);
         try
         {
             copy.CopyFrom(saved);
@@ -262,6 +273,39 @@ public sealed class PolicyWeights : ISnapshotTensors
             if (!saved.TryGetValue(name, out var tensor) || !tensor.shape.SequenceEqual(own.shape))
                 throw new InvalidDataException($"the saved weights have no '{name}' of shape [{string.Join(", ", own.shape)}]");
             own.copy_(tensor);
+        }
+        Changed();
+    }
+
+    /// <summary>To be told when <see cref="Tensors"/> have been changed in place: what computes sees them from then on.</summary>
+    public void Changed()
+    {
+        if (_working is null)
+            return;
+        using var _ = no_grad();
+        foreach (var (name, held) in _base.ByName)
+            _working[name].copy_(held);
+    }
+
+    /// <summary>
+    /// To be told when gradients have been computed: those that the working copy has collected are added to those of <see cref="Tensors"/>, in float32, so that
+    /// they add up there.
+    /// </summary>
+    public void GradientsAreThere()
+    {
+        if (_working is null)
+            return;
+        using var _ = no_grad();
+        foreach (var (name, held) in _base.ByName)
+        {
+            using var scope = NewDisposeScope();
+            if (_working[name].grad is not { } gradient)
+                continue;
+            if (held.grad is { } sum)
+                sum.add_(gradient);
+            else
+                held.grad = gradient.InFloat32().DetachFromDisposeScope();
+            gradient.zero_();
         }
     }
 
@@ -294,6 +338,8 @@ public sealed class PolicyWeights : ISnapshotTensors
     public void Dispose()
     {
         _packed?.Dispose();
+        foreach (var tensor in _working?.Values.AsEnumerable() ?? [])
+            tensor.Dispose();
         foreach (var tensor in _adapter?.Values.AsEnumerable() ?? [])
             tensor.Dispose();
         _base.Release();
@@ -308,30 +354,41 @@ public sealed class PolicyWeights : ISnapshotTensors
             ? new LowRank(a, _adapter[AdapterTensors.B(module)], Lora!.ScaleOf(module))
             : null;
         var number = layer * WeightNames.Projections.Length + WeightNames.Projections.IndexOf(part);
-        return new Projection(_base.ByName[module + ".weight"], _base.ByName.GetValueOrDefault(module + ".bias"), low, number);
+        return new Projection(Computed[module + ".weight"], Computed.GetValueOrDefault(module + ".bias"), low, number);
     }
 
-    private static SortedDictionary<string, Tensor> Clones(SortedDictionary<string, Tensor> tensors, bool trainable)
+    // Whole weights are held in a type, and computed in the same as these.
+    private PolicyWeights Copy(bool trainable, ScalarType held)
+    {
+        using var _ = no_grad();
+        var copies = Clones(Own, trainable, held);
+        return _adapter is null ? new PolicyWeights(Config, copies, Embedding.dtype) : new PolicyWeights(Config, _base.Hold(), Lora, copies);
+    }
+
+    private static SortedDictionary<string, Tensor> Clones(SortedDictionary<string, Tensor> tensors, bool trainable, ScalarType type)
     {
         var copies = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
         foreach (var (name, tensor) in tensors)
         {
             // The alias in between holds the memory too, and goes with the scope.
             using var scope = NewDisposeScope();
-            var copy = tensor.detach().clone().DetachFromDisposeScope();
+            var copy = tensor.detach().to(type, tensor.device, copy: true).DetachFromDisposeScope();
             copy.requires_grad = trainable;
             copies[name] = copy;
         }
         return copies;
     }
 
-    private static SortedDictionary<string, Tensor> Moved(SortedDictionary<string, Tensor> tensors, Placement placement)
+    private static SortedDictionary<string, Tensor> Moved(SortedDictionary<string, Tensor> tensors, Placement placement, bool asTrained = false)
     {
+        using var _ = no_grad();
         var moved = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
         foreach (var (name, tensor) in tensors)
         {
             using var scope = NewDisposeScope();
-            moved[name] = tensor.detach().to(placement.Type, placement.Device, copy: true).DetachFromDisposeScope();
+            var copy = tensor.detach().to(placement.Type, placement.Device, copy: true).DetachFromDisposeScope();
+            copy.requires_grad = asTrained && tensor.requires_grad;
+            moved[name] = copy;
         }
         return moved;
     }

@@ -84,10 +84,15 @@ public sealed class DifferentiableScorer : IDisposable
             using var ofPart_C = gradient_C.narrow(0, first, part.Candidates);
             pass.Backward(ofPart_C);
         }
+        _weights.GradientsAreThere();
     }
 
     /// <summary>To be told when the weights have changed.</summary>
-    public void WeightsChanged() => _changed = true;
+    public void WeightsChanged()
+    {
+        _weights.Changed();
+        _changed = true;
+    }
 
     public void Dispose()
     {

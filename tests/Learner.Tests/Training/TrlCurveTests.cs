@@ -20,8 +20,10 @@ public sealed class TrlCurveTests
 
     // A base in bfloat16 under an adapter in float32: logits have three digits, and a loss of differences of their sums has two.
     [SharedDataTheory("fixtures/trl", "fixtures/hf")]
-    [InlineData("curve-lora-qwen2")]
-    public void In_bfloat16_twelve_updates_are_near_those_of_TRLs_trainer(string name) => Check(name, new Placement(ScalarType.BFloat16, CPU), 5e-2, 1e-2);
+    [InlineData("curve-full-llama", 5e-2)]
+    [InlineData("curve-lora-qwen2", 5e-2)]
+    [InlineData("curve-full-qwen3-accumulate", 1e-1)]
+    public void In_bfloat16_twelve_updates_are_near_those_of_TRLs_trainer(string name, double tolerance) => Check(name, new Placement(ScalarType.BFloat16, CPU), tolerance, 1e-2);
 
     [CudaSharedDataTheory("fixtures/trl", "fixtures/hf")]
     [InlineData("curve-full-llama")]
@@ -30,8 +32,10 @@ public sealed class TrlCurveTests
     public void On_CUDA_twelve_updates_are_those_of_TRLs_trainer(string name) => Check(name, new Placement(ScalarType.Float32, CUDA), 1e-4, 1e-5);
 
     [CudaSharedDataTheory("fixtures/trl", "fixtures/hf")]
-    [InlineData("curve-lora-qwen2")]
-    public void On_CUDA_in_bfloat16_twelve_updates_are_near_those_of_TRLs_trainer(string name) => Check(name, new Placement(ScalarType.BFloat16, CUDA), 5e-2, 1e-2);
+    [InlineData("curve-full-llama", 5e-2)]
+    [InlineData("curve-lora-qwen2", 5e-2)]
+    [InlineData("curve-full-qwen3-accumulate", 1e-1)]
+    public void On_CUDA_in_bfloat16_twelve_updates_are_near_those_of_TRLs_trainer(string name, double tolerance) => Check(name, new Placement(ScalarType.BFloat16, CUDA), tolerance, 1e-2);
 
     // Relative, but to no less than a floor: rewards are differences of large numbers. Of the sums of the trained tensors to the sum of their absolute values.
     private static void Check(string name, Placement placement, double tolerance, double ofSums)

@@ -158,7 +158,7 @@ public sealed class PlacementTests : IDisposable
     }
 
     [Fact]
-    public void Weights_in_bfloat16_have_a_hash_of_their_own_and_are_not_trained_whole()
+    public void Weights_in_bfloat16_have_a_hash_of_their_own_and_what_is_trained_of_them_is_float32()
     {
         using var whole = MadePolicy.Weights(Config(PolicyFamily.Llama, 0));
         using var half = whole.On(new Placement(ScalarType.BFloat16, CPU));
@@ -167,9 +167,49 @@ public sealed class PlacementTests : IDisposable
         using var onWhole = whole.WithFreshAdapter(Lora, seed: 1);
         using var onHalf = half.WithFreshAdapter(Lora, seed: 1);
         Assert.NotEqual(onWhole.ComputeHash(), onHalf.ComputeHash());
-        Assert.Contains("train an adapter", Assert.Throws<InvalidOperationException>(() => half.Copy(trainable: true)).Message);
-        using var trained = onHalf.Copy(trainable: true);
-        Assert.All(trained.Tensors.Values, tensor => Assert.True(tensor.requires_grad && tensor.dtype == ScalarType.Float32));
+        foreach (var start in new[] { half, onHalf })
+        {
+            using var trained = start.Copy(trainable: true);
+            Assert.All(trained.Tensors.Values, tensor => Assert.True(tensor.requires_grad && tensor.dtype == ScalarType.Float32));
+            Assert.Equal(ScalarType.BFloat16, trained.Placement.Type);
+            // As they are published and saved, and taken from there.
+            using var published = trained.Copy();
+            using var taken = start.Take(published.Tensors.ToDictionary(tensor => tensor.Key, tensor => tensor.Value.clone()), "a snapshot");
+            using var resumed = start.With(published.Tensors);
+            Assert.All(new[] { published, taken, resumed }, weights => Assert.Equal((ScalarType.BFloat16, published.ComputeHash()), (weights.Placement.Type, weights.ComputeHash())));
+        }
+    }
+
+    [Fact]
+    public void Weights_that_are_trained_in_bfloat16_collect_gradients_and_small_updates_in_float32()
+    {
+        using var _ = NewDisposeScope();
+        using var whole = MadePolicy.Weights(Config(PolicyFamily.Llama, 0));
+        using var half = whole.On(new Placement(ScalarType.BFloat16, CPU));
+        using var trained = half.Copy(trainable: true);
+        using var model = new LlamaModel(trained.Config);
+        using var scorer = new DifferentiableScorer(model, trained);
+        var random = new StableRandom(3);
+        List<EncodedPool> pools = [.. Enumerable.Range(0, 3).Select(_ => MadePolicy.Pool(ref random, trained.Config.VocabularySize, candidates: 3, longestPrompt: 8, longestResponse: 4))];
+        var before = scorer.Logps(pools).data<float>().ToArray();
+        scorer.Backward(scorer.Logps(pools).sum());
+        var once = Gradients();
+        // As computed, but for the first time in float32: twice the same adds up to twice as much exactly.
+        Assert.All(once, gradient => Assert.Equal(gradient.Value.to(ScalarType.BFloat16).to(ScalarType.Float32).data<float>().ToArray(), gradient.Value.data<float>().ToArray()));
+        scorer.Backward(scorer.Logps(pools).sum());
+        Assert.All(Gradients(), gradient => Assert.Equal((once[gradient.Key] * 2).data<float>().ToArray(), gradient.Value.data<float>().ToArray()));
+        // Less than bfloat16 can tell from one, twenty times.
+        for (var step = 0; step < 20; step++)
+        {
+            using (no_grad())
+                trained.Tensors["model.norm.weight"].mul_(1.001);
+            scorer.WeightsChanged();
+        }
+        var after = scorer.Logps(pools).data<float>().ToArray();
+        Assert.NotEqual(before, after);
+        Assert.All(trained.FinalNorm.to(ScalarType.Float32).data<float>().ToArray(), weight => Assert.Equal(1.02f, weight, 0.005f));
+
+        Dictionary<string, Tensor> Gradients() => trained.Tensors.ToDictionary(tensor => tensor.Key, tensor => tensor.Value.grad!.clone());
     }
 
     public void Dispose() => set_default_device(_before);
