@@ -30,7 +30,7 @@ public sealed class FileSource : IRecordSource
     private double _linesPerPass = double.NaN;
 
     /// <exception cref="FileNotFoundException">a file is absent</exception>
-    /// <exception cref="IOException">a file cannot be read</exception>
+    /// <exception cref="IOException">a file cannot be read, or only once</exception>
     public FileSource(IEnumerable<string> files, FileSourceOptions options)
     {
         _files = [.. files];
@@ -164,7 +164,7 @@ public sealed class FileSource : IRecordSource
         foreach (var file in files)
         {
             using var handle = File.OpenHandle(file, options: FileOptions.SequentialScan);
-            var length = RandomAccess.GetLength(handle);
+            var length = LengthOf(handle, file);
             hash.AppendData(BitConverter.GetBytes(length));
             var whole = length <= (long)sample * samples;
             var pieces = whole ? (length + sample - 1) / sample : samples;
@@ -175,6 +175,18 @@ public sealed class FileSource : IRecordSource
             }
         }
         return ContentHash.Current(hash);
+    }
+
+    private static long LengthOf(SafeFileHandle handle, string file)
+    {
+        try
+        {
+            return RandomAccess.GetLength(handle);
+        }
+        catch (NotSupportedException e)
+        {
+            throw new IOException($"data file {file} is a pipe, which cannot be read again, as each pass and each resume does: write it to a file first", e);
+        }
     }
 
     /// <summary>Where each line of the files begins, so that any can be read at once.</summary>

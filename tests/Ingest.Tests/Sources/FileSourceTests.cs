@@ -1,3 +1,4 @@
+using System.IO.Pipes;
 using MassDpo.Ingest.Sources;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Sources;
@@ -40,6 +41,15 @@ public sealed class FileSourceTests
         var there = folder.Write("there.jsonl", "x");
         foreach (var absent in new[] { folder["absent.jsonl"], folder.Path })
             Assert.Contains(absent, Assert.Throws<FileNotFoundException>(() => new FileSource([there, absent], Reading.InOrder)).Message);
+    }
+
+    [Fact]
+    public void A_pipe_is_refused_with_the_remedy()
+    {
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        var file = $"/proc/self/fd/{pipe.ClientSafePipeHandle.DangerousGetHandle()}";
+        var reason = Assert.Throws<IOException>(() => new FileSource([file], Reading.InOrder)).Message;
+        Assert.All(new[] { file, "is a pipe", "write it to a file" }, part => Assert.Contains(part, reason));
     }
 
     [Fact]
