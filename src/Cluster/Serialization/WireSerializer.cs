@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Serialization;
+using MassDpo.Cluster.Links;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.Wire;
@@ -18,6 +19,10 @@ public sealed class WireSerializer(ExtendedActorSystem system) : SerializerWithS
         Form<ControlNotice>("control-notice", NoticeCodec.Encode, bytes => NoticeCodec.Decode(bytes).Notice ?? throw new WireFormatException("a claim where a notice is expected")),
         Form<SelectionBlock>("selections", SelectionCodec.Encode, bytes => SelectionCodec.Decode(bytes)),
         Form<PoolBlock>("pools", PoolCodec.Encode, bytes => PoolCodec.Decode(bytes)),
+        Form<Call>("call", ExchangeCodec.Encode, ExchangeCodec.ReadCall),
+        Form<Return>("return", ExchangeCodec.Encode, ExchangeCodec.ReadReturn),
+        Form<Push>("push", ExchangeCodec.Encode, ExchangeCodec.ReadPush),
+        Form<Pushed>("pushed", ExchangeCodec.Encode, ExchangeCodec.ReadPushed),
     ];
 
     /// <inheritdoc/>
@@ -34,7 +39,16 @@ public sealed class WireSerializer(ExtendedActorSystem system) : SerializerWithS
 
     /// <inheritdoc/>
     /// <exception cref="WireFormatException">the bytes are no such message, or this build knows none of that kind</exception>
-    public override object FromBinary(byte[] bytes, string manifest)
+    public override object FromBinary(byte[] bytes, string manifest) => Decode(bytes, manifest);
+
+    /// <summary>A message as bytes, with its manifest: what stands inside others.</summary>
+    internal static (string Manifest, byte[] Bytes) Encode(object message)
+    {
+        var (manifest, encode) = Of(message);
+        return (manifest, encode(message));
+    }
+
+    internal static object Decode(byte[] bytes, string manifest)
     {
         foreach (var form in Forms)
             if (form.Manifest == manifest)
