@@ -16,7 +16,7 @@ public static class SelectionCodec
 
     public static byte[] Encode(SelectionBlock block)
     {
-        var wire = new V1.SelectionBlock { Block = ToWire(block.Block), Selector = block.Selector, Version = block.Version };
+        var wire = new V1.SelectionBlock { Block = ToWire(block.Block), Selector = block.Selector, Version = block.Version, Trace = block.Trace ?? "" };
         foreach (var selection in block.Selections)
             wire.Rows.Add(new V1.SelectionBlock.Types.Row { Selection = selection is null ? null : Convert(selection) });
         return wire.ToByteArray();
@@ -24,7 +24,10 @@ public static class SelectionCodec
 
     /// <exception cref="WireFormatException">the bytes are no block</exception>
     public static SelectionBlock Decode(ReadOnlySpan<byte> bytes) => Read(V1.SelectionBlock.Parser, bytes, wire =>
-        new SelectionBlock(FromWire(wire.Block), wire.Selector, wire.Version, [.. wire.Rows.Select(row => row.Selection is null ? null : Convert(row.Selection))]));
+        new SelectionBlock(FromWire(wire.Block), wire.Selector, wire.Version, [.. wire.Rows.Select(row => row.Selection is null ? null : Convert(row.Selection))])
+        {
+            Trace = wire.Trace.Length > 0 ? wire.Trace : null,
+        });
 
     private static V1.Selection Convert(Selection selection)
     {

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using MassDpo.LinkKit;
 using MassDpo.PolicyKit;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
@@ -8,6 +8,10 @@ namespace MassDpo.Wire.Tests;
 
 public sealed class CodecTests
 {
+    internal static SnapshotManifest Manifest { get; } = new(5, 9,
+        new SnapshotBlob("abc", 700, [new SnapshotChunk(1, 17, 512, new byte[32]), new SnapshotChunk(2, 4, 188, new byte[32])]),
+        new SnapshotBlob("def", 10, [new SnapshotChunk(3, 5, 10, new byte[32])]));
+
     public static TheoryData<int> MessageKinds => [.. Enumerable.Range(0, Samples.Messages.Count)];
 
     public static TheoryData<int> NoticeKinds => [.. Enumerable.Range(0, Samples.Notices.Count)];
@@ -17,7 +21,7 @@ public sealed class CodecTests
     public void A_message_is_read_as_it_was_written(int kind)
     {
         var message = Samples.Messages[kind];
-        Assert.Equal(Told(message), Told(MessageCodec.Decode(MessageCodec.Encode(message))));
+        Assert.Equal(Telling.Of(message), Telling.Of(MessageCodec.Decode(MessageCodec.Encode(message))));
     }
 
     [Theory]
@@ -27,7 +31,7 @@ public sealed class CodecTests
         var notice = Samples.Notices[kind];
         var (read, claim, _) = NoticeCodec.Decode(NoticeCodec.Encode(notice));
         Assert.Null(claim);
-        Assert.Equal(Told(notice), Told(read!));
+        Assert.Equal(Telling.Of(notice), Telling.Of(read!));
     }
 
     [Fact]
@@ -58,23 +62,46 @@ public sealed class CodecTests
         {
             var (before, after) = (sent.Selections[i]!, read.Selections[i]!);
             Assert.Equal((before.Pool.Id, before.Pool.Position, before.Pool.Duplicates, before.Pool.UnknownItems, before.Pool.CutTokens), (after.Pool.Id, after.Pool.Position, after.Pool.Duplicates, after.Pool.UnknownItems, after.Pool.CutTokens));
-            Assert.Equal(Told(before.Pool.Origin), Told(after.Pool.Origin));
+            Assert.Equal(Telling.Of(before.Pool.Origin), Telling.Of(after.Pool.Origin));
             Assert.Equal(before.Picks, after.Picks);
-            Assert.Equal(Told(before.Pool.Tokens.Of(before.Picks)), Told(after.Pool.Tokens.Of(after.Picks)));
+            Assert.Equal(Telling.Of(before.Pool.Tokens.Of(before.Picks)), Telling.Of(after.Pool.Tokens.Of(after.Picks)));
             Assert.Empty(after.Pool.Tokens.Responses[2]);
             Assert.Equal((before.Measures, before.Line.Hash), (after.Measures, after.Line.Hash));
             Assert.Equal(before.ReferenceLogps, after.ReferenceLogps);
-            Assert.Equal(Told(before.Event), Told(after.Event));
+            Assert.Equal(Telling.Of(before.Event), Telling.Of(after.Event));
         }
+        Assert.Equal(sent.Trace, read.Trace);
     }
 
     [Fact]
-    public void A_manifest_is_read_as_it_was_written() => Assert.Equal(Told(Samples.Manifest), Told(SnapshotManifest.Decode(Samples.Manifest.Encode())));
+    public void Pools_are_read_as_they_were_written()
+    {
+        var sent = Samples.Pools();
+        Assert.Equal(Telling.Of(sent), Telling.Of(PoolCodec.Decode(PoolCodec.Encode(sent))));
+    }
+
+    [Fact]
+    public void Pools_that_contradict_themselves_are_refused()
+    {
+        var good = Samples.Pools();
+        var pool = good.Pools[0]!;
+        foreach (var (bad, reason) in new (CandidatePool?[], string)[]
+        {
+            ([pool], "1 rows"),
+            ([pool with { Tokens = pool.Tokens with { Prompt = [] } }, null, null, null], "no tokens"),
+            ([pool with { Tokens = pool.Tokens with { Responses = [[1], [2]] } }, null, null, null], "2 responses of 3"),
+            ([pool with { Record = pool.Record with { Rewards = [1] } }, null, null, null], "1 rewards of 3"),
+        })
+            Assert.Contains(reason, Assert.Throws<WireFormatException>(() => PoolCodec.Decode(PoolCodec.Encode(good with { Pools = bad }))).Message);
+    }
+
+    [Fact]
+    public void A_manifest_is_read_as_it_was_written() => Assert.Equal(Telling.Of(Manifest), Telling.Of(SnapshotManifest.Decode(Manifest.Encode())));
 
     [Fact]
     public void A_manifest_whose_chunks_do_not_make_it_up_is_refused()
     {
-        var manifest = Samples.Manifest;
+        var manifest = Manifest;
         foreach (var policy in new[]
         {
             manifest.Policy with { Length = 701 }, manifest.Policy with { Chunks = [] }, manifest.Policy with { Length = 0, Chunks = [] },
@@ -104,7 +131,7 @@ public sealed class CodecTests
     {
         byte[][] messages = [.. Samples.Messages.Select(MessageCodec.Encode)];
         byte[][] notices = [.. Samples.Notices.Select(NoticeCodec.Encode), NoticeCodec.Encode(new EpochClaim(1, 2, "h"), "me")];
-        var (selections, manifest) = (SelectionCodec.Encode(Samples.Selections()), Samples.Manifest.Encode());
+        var (selections, pools, manifest) = (SelectionCodec.Encode(Samples.Selections()), PoolCodec.Encode(Samples.Pools()), Manifest.Encode());
         var random = new StableRandom(1, 0x317E);
         var refused = 0;
         for (var i = 0; i < 10_000; i++)
@@ -112,9 +139,10 @@ public sealed class CodecTests
             refused += Refuses(bytes => MessageCodec.Decode(bytes), messages[i % messages.Length], ref random);
             refused += Refuses(bytes => NoticeCodec.Decode(bytes), notices[i % notices.Length], ref random);
             refused += Refuses(bytes => SelectionCodec.Decode(bytes), selections, ref random);
+            refused += Refuses(bytes => PoolCodec.Decode(bytes), pools, ref random);
             refused += Refuses(bytes => SnapshotManifest.Decode(bytes), manifest, ref random);
         }
-        Assert.InRange(refused, 4_000, 39_999);
+        Assert.InRange(refused, 4_000, 49_999);
 
         static int Refuses(Action<byte[]> read, byte[] whole, ref StableRandom random)
         {
@@ -129,12 +157,4 @@ public sealed class CodecTests
             }
         }
     }
-
-    // All public properties, by value.
-    private static string Told<T>(T value) => value is null ? "null" : JsonSerializer.Serialize(value, value.GetType()) + (value switch
-    {
-        EpochOpened opened => opened.Settled.ToJson().ToJsonString(),
-        CheckpointWritten written => written.Settled.ToJson().ToJsonString(),
-        _ => "",
-    });
 }

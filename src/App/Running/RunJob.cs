@@ -40,6 +40,9 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
 {
     private ActorHost? _host;
 
+    /// <summary>Makes the host of the run's actors, which ends with the run; by default they run in this process alone.</summary>
+    public Func<ActorHost> NewHost { get; init; } = () => new LocalHost(TimeProvider.System, logger);
+
     /// <summary>How the run's actors stand; before it has begun, that it has not.</summary>
     public HostHealth Health => Volatile.Read(ref _host)?.Health ?? HostHealth.NotBegun;
 
@@ -60,7 +63,7 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
     {
         var options = request.Options;
         // What watches it stays until all is done, the host's actors among it.
-        await using var host = new LocalHost(TimeProvider.System, logger);
+        await using var host = NewHost();
         Volatile.Write(ref _host, host);
         await using var watch = request.Watch is { } how ? await ProcessWatch.StartAsync(how, host, logger) : null;
         set_num_threads(options.Threads);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using MassDpo.Shared.Telemetry;
 using Microsoft.Extensions.Logging;
 
@@ -6,17 +5,17 @@ namespace MassDpo.Shared.Actors;
 
 /// <summary>
 /// Runs actors: gives each a mailbox and a place to run, restarts one that throws after a growing pause, and stops all with the reason when one fails
-/// too often. What differs between hosts is where the loops run and whose clock they see.
+/// too often. How an actor lives is the same in all hosts (<see cref="ActorLife{TMessage}"/>); what differs is where it does and whose clock it sees.
 /// </summary>
 public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisposable
 {
-    private const string Starts = "it has not started";
+    internal const string Starts = "it has not started";
 
+    // It has no timer, so that nothing is lost without disposing it, and who asks late still hears that the host stops.
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _failure = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly List<Task> _loops = [];
+    private readonly List<Task> _ends = [];
     private readonly SortedDictionary<string, string?> _lacks = new(StringComparer.Ordinal);
-    private readonly ILogger _logger = logger;
     private int _restarts;
 
     public TimeProvider Clock { get; } = clock;
@@ -40,15 +39,11 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
     /// <summary>How often an actor was restarted.</summary>
     public int Restarts => Volatile.Read(ref _restarts);
 
+    /// <summary>Told when the host stops.</summary>
+    protected internal CancellationToken Stopping => _stopping.Token;
+
     /// <summary>Starts an actor. <paramref name="create"/> runs again for each restart.</summary>
-    public IActorRef<TMessage> Spawn<TMessage>(string name, Func<IActorContext<TMessage>, Actor<TMessage>> create, ActorOptions? options = null)
-    {
-        options ??= new ActorOptions();
-        var cell = new Cell<TMessage>(this, name, create, options);
-        lock (_loops)
-            _loops.Add(Run(name, options.Dispatch, cell.RunAsync));
-        return cell;
-    }
+    public abstract IActorRef<TMessage> Spawn<TMessage>(string name, Func<IActorContext<TMessage>, Actor<TMessage>> create, ActorOptions? options = null);
 
     /// <summary>Gives up with a reason that lies outside its actors, in what they cannot do without.</summary>
     public void Fail(Exception reason)
@@ -67,180 +62,46 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
     }
 
     /// <summary>Stops all actors, each after the message it is at, and waits for them.</summary>
-    public async ValueTask StopAsync()
+    public virtual async ValueTask StopAsync()
     {
         _stopping.Cancel();
-        Task[] loops;
-        lock (_loops)
-            loops = [.. _loops];
-        await Task.WhenAll(loops);
+        Task[] ends;
+        lock (_ends)
+            ends = [.. _ends];
+        await Task.WhenAll(ends);
     }
 
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
-        _stopping.Dispose();
         Instruments.Dispose();
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Runs an actor's loop where this host runs such loops.</summary>
-    protected abstract Task Run(string name, Dispatch dispatch, Func<Task> loop);
+    /// <summary>The life of an actor that this host runs.</summary>
+    /// <param name="self">where its messages go</param>
+    /// <param name="create">makes each incarnation</param>
+    /// <param name="options">how it is run</param>
+    protected ActorLife<TMessage> LifeOf<TMessage>(IActorRef<TMessage> self, Func<IActorContext<TMessage>, Actor<TMessage>> create, ActorOptions options) => new(this, self, create, options);
 
-    private void Started(string actor)
+    /// <summary>Has <see cref="StopAsync"/> wait for the end of an actor.</summary>
+    protected void AwaitAtStop(Task end)
+    {
+        lock (_ends)
+            _ends.Add(end);
+    }
+
+    internal void Started(string actor)
     {
         lock (_lacks)
             if (_lacks[actor] == Starts)
                 _lacks[actor] = null;
     }
 
-    private sealed class Cell<TMessage>(ActorHost host, string name, Func<IActorContext<TMessage>, Actor<TMessage>> create, ActorOptions options)
-        : IActorRef<TMessage>
+    internal void Restarting(string actor, TimeSpan pause, Exception reason)
     {
-        private readonly Mailbox<TMessage> _mailbox = new(options.MailboxCapacity);
-
-        public string Name => name;
-
-        public ValueTask Tell(TMessage message, CancellationToken cancellation = default) => _mailbox.Tell(message, cancellation);
-
-        public void Post(TMessage message) => _mailbox.Post(message);
-
-        public async Task RunAsync()
-        {
-            var stopping = host._stopping.Token;
-            var failuresInARow = 0;
-            // What an actor does belongs to none of the activities that its host was made in.
-            Activity.Current = null;
-            for (var incarnation = 1; ; incarnation++)
-            {
-                Context? context = null;
-                Actor<TMessage>? actor = null;
-                try
-                {
-                    host.Lacks(name, Starts);
-                    context = new Context(this, host, incarnation);
-                    actor = create(context);
-                    await actor.StartAsync(stopping);
-                    host.Started(name);
-                    while (true)
-                    {
-                        stopping.ThrowIfCancellationRequested();
-                        await actor.ReceiveAsync(await _mailbox.Take(stopping), stopping);
-                        failuresInARow = 0;
-                    }
-                }
-                catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-                {
-                    await EndAsync(actor, context);
-                    host.Lacks(name, "it has stopped");
-                    break;
-                }
-                catch (Exception e)
-                {
-                    await EndAsync(actor, context);
-                    host.Lacks(name, $"it failed: {e.Message}");
-                    failuresInARow++;
-                    if (e is FatalActorException || failuresInARow > options.MaxRestarts)
-                    {
-                        host.Fail(e is FatalActorException ? e : new ActorFailedException(name, failuresInARow, e));
-                        break;
-                    }
-                    var pause = Backoff(failuresInARow);
-                    host._logger.LogWarning(e, "actor {Actor} failed and restarts in {Pause}: {Reason}", name, pause, e.Message);
-                    Interlocked.Increment(ref host._restarts);
-                    host.Instruments.Restarted(name);
-                    try
-                    {
-                        await Task.Delay(pause, host.Clock, stopping);
-                    }
-                    catch (OperationCanceledException)
-                    {
-                        break;
-                    }
-                }
-            }
-            _mailbox.Close();
-        }
-
-        private static async ValueTask EndAsync(Actor<TMessage>? actor, Context? context)
-        {
-            context?.Dispose();
-            if (actor is not null)
-                await actor.StopAsync();
-        }
-
-        private TimeSpan Backoff(int failures)
-        {
-            var factor = Math.Pow(2, Math.Min(failures - 1, 30));
-            return TimeSpan.FromTicks((long)Math.Min(options.MinBackoff.Ticks * factor, options.MaxBackoff.Ticks));
-        }
-
-        private sealed class Context(Cell<TMessage> cell, ActorHost host, int incarnation) : IActorContext<TMessage>, IDisposable
-        {
-            private readonly Lock _lock = new();
-            private readonly HashSet<Scheduled> _timers = [];
-            private bool _ended;
-
-            public IActorRef<TMessage> Self => cell;
-
-            public int Incarnation => incarnation;
-
-            public TimeProvider Clock => host.Clock;
-
-            public Instruments Instruments => host.Instruments;
-
-            public void Lacks(string? what) => host.Lacks(cell.Name, what);
-
-            public IDisposable Schedule(TimeSpan due, TMessage message)
-            {
-                var scheduled = new Scheduled(this);
-                // Made stopped: the callback needs to find it in the set.
-                var timer = host.Clock.CreateTimer(_ => Fire(scheduled, message), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-                scheduled.Timer = timer;
-                lock (_lock)
-                {
-                    if (!_ended)
-                        _timers.Add(scheduled);
-                }
-                timer.Change(due, Timeout.InfiniteTimeSpan);
-                return scheduled;
-            }
-
-            private void Fire(Scheduled scheduled, TMessage message)
-            {
-                // One that was disposed of in between, or whose actor has ended, does not fire.
-                if (!Forget(scheduled))
-                    return;
-                cell.Post(message);
-            }
-
-            private bool Forget(Scheduled scheduled)
-            {
-                bool isKnown;
-                lock (_lock)
-                    isKnown = _timers.Remove(scheduled);
-                scheduled.Timer?.Dispose();
-                return isKnown;
-            }
-
-            public void Dispose()
-            {
-                lock (_lock)
-                {
-                    _ended = true;
-                    foreach (var scheduled in _timers)
-                        scheduled.Timer?.Dispose();
-                    _timers.Clear();
-                }
-            }
-
-            /// <summary>A timer of the actor's: whoever disposes of it lets the actor forget it, too.</summary>
-            private sealed class Scheduled(Context context) : IDisposable
-            {
-                public ITimer? Timer { get; set; }
-
-                public void Dispose() => context.Forget(this);
-            }
-        }
+        logger.LogWarning(reason, "actor {Actor} failed and restarts in {Pause}: {Reason}", actor, pause, reason.Message);
+        Interlocked.Increment(ref _restarts);
+        Instruments.Restarted(actor);
     }
 }

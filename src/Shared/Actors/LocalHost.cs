@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace MassDpo.Shared.Actors;
 
 /// <summary>Runs actors in this process: those that wait on the thread pool, those that compute each on a thread of its own.</summary>
-public sealed class LocalHost(TimeProvider clock, ILogger logger) : ActorHost(clock, logger)
+public sealed class LocalHost(TimeProvider clock, ILogger logger) : LoopHost(clock, logger)
 {
     protected override Task Run(string name, Dispatch dispatch, Func<Task> loop) =>
         dispatch == Dispatch.Pool ? Task.Run(loop) : OwnThread.Run(name, loop);

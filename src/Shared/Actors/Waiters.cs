@@ -4,10 +4,11 @@ namespace MassDpo.Shared.Actors;
 /// Those who wait for something, in order. Each waits on a source of its own, so that giving up takes nothing from the others, and what follows runs where it
 /// began: Task.WaitAsync would pass through the thread pool and so escape a seeded scheduler. The owner guards it with a lock; waiting is outside.
 /// </summary>
-internal sealed class Waiters
+public sealed class Waiters
 {
     private readonly Queue<TaskCompletionSource> _waiting = new();
 
+    /// <summary>One more who waits, last in order.</summary>
     public TaskCompletionSource Add()
     {
         var source = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -15,8 +15,8 @@ public sealed class HostHealthTests
         Assert.Equal((null, false, false), (host.Health.Failure, host.Health.HasBegun, host.Health.IsReady));
         var needy = host.Spawn<string>("needy", context => new Needy(context, "it has no snapshot"));
         host.Spawn<string>("content", context => new Needy(context, null));
-        host.RunUntil(() => host.Health.Lacking.Count < 2);
-        host.RunUntil(() => host.Health is { HasBegun: true, Lacking.Count: 1 });
+        Assert.Equal((true, 2), (host.Health.HasBegun, host.Health.Lacking.Count));
+        host.RunUntil(() => host.Health is { Lacking.Count: 1 } health && health.Lacking["needy"] != "it has not started");
         Assert.Equal("it has no snapshot", host.Health.Lacking["needy"]);
         needy.Post("got it");
         host.RunUntil(() => host.Health.IsReady);

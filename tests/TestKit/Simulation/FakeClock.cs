@@ -5,6 +5,7 @@ public sealed class FakeClock : TimeProvider
 {
     private readonly Lock _lock = new();
     private readonly List<FakeTimer> _timers = [];
+    private readonly List<(TimeSpan Within, TaskCompletionSource Set)> _awaited = [];
     private DateTimeOffset _now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private long _created;
 
@@ -18,9 +19,22 @@ public sealed class FakeClock : TimeProvider
     {
         if (period != Timeout.InfiniteTimeSpan && period != TimeSpan.Zero)
             throw new NotSupportedException("a timer here fires once");
-        var timer = new FakeTimer(this, callback, state, _created++);
+        var timer = new FakeTimer(this, callback, state, Interlocked.Increment(ref _created));
         timer.Change(dueTime, period);
         return timer;
+    }
+
+    /// <summary>Completes once a timer is set that is due after at most this.</summary>
+    public Task TimerWithin(TimeSpan due)
+    {
+        lock (_lock)
+        {
+            if (_timers.Any(timer => timer.Due <= _now + due))
+                return Task.CompletedTask;
+            var set = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _awaited.Add((due, set));
+            return set.Task;
+        }
     }
 
     public void Advance(TimeSpan by)
@@ -71,6 +85,9 @@ public sealed class FakeClock : TimeProvider
                 {
                     Due = clock._now + dueTime;
                     clock._timers.Add(this);
+                    foreach (var (_, set) in clock._awaited.Where(awaited => dueTime <= awaited.Within))
+                        set.TrySetResult();
+                    clock._awaited.RemoveAll(awaited => dueTime <= awaited.Within);
                 }
             }
             return true;

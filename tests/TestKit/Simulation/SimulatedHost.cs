@@ -8,7 +8,7 @@ namespace MassDpo.TestKit.Simulation;
 /// Runs actors on one thread, one step at a time; which of the steps that are ready comes next is drawn from a seed. When none is ready the clock moves to the
 /// next timer. So a seed gives one schedule, the same each time.
 /// </summary>
-public sealed class SimulatedHost(int seed) : ActorHost(new FakeClock(), NullLogger.Instance)
+public sealed class SimulatedHost(int seed) : LoopHost(new FakeClock(), NullLogger.Instance)
 {
     private readonly Steps _steps = new();
     private StableRandom _random = new(seed, 0x51AE);

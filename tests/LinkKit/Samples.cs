@@ -3,10 +3,10 @@ using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.Shared.Sources;
 
-namespace MassDpo.Wire.Tests;
+namespace MassDpo.LinkKit;
 
-/// <summary>One or two of everything that travels, with each field at something that is not its default.</summary>
-internal static class Samples
+/// <summary>One or two of everything that travels over links, with each field at something that is not its default.</summary>
+public static class Samples
 {
     private static readonly SlotBlock Block = new(3, 17, 140, 4, 2);
 
@@ -42,12 +42,34 @@ internal static class Samples
     {
         var pool = MadeSelection.Pool(new EncodedPool([1, 2, 3], [[4, 5], [6], [7, 8, 9], [10]]), new Position("clicks/3", 0, 7)) with { Id = "seven", Duplicates = 2, UnknownItems = 1, CutTokens = 5 };
         var measured = MadeSelection.Of(pool, [3, 1], [-0.5f, -1.25f, -3]) with { Measures = new RecordMeasures(2, -0.75, 0.5) };
-        return new SelectionBlock(Block, "s", 16, [measured, null, measured with { Measures = null }]);
+        return new SelectionBlock(Block, "s", 16, [measured, null, measured with { Measures = null }]) { Trace = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01" };
     }
 
-    public static SnapshotManifest Manifest { get; } = new(5, 9,
-        new SnapshotBlob("abc", 700, [new SnapshotChunk(1, 17, 512, new byte[32]), new SnapshotChunk(2, 4, 188, new byte[32])]),
-        new SnapshotBlob("def", 10, [new SnapshotChunk(3, 5, 10, new byte[32])]));
+    public static PoolBlock Pools()
+    {
+        var made = MadeSelection.Pool(new EncodedPool([1, 2, 3], [[4, 5], [6], [7, 8, 9]]), new Position("clicks/3", 0, 7));
+        var whole = made with
+        {
+            Record = new PreferenceRecord
+            {
+                Id = "seven",
+                Prompt = Prompt.OfChat([new ChatMessage(ChatRoles.User, "whät?"), new ChatMessage(ChatRoles.Assistant, "")]),
+                Candidates = ["yes", "no", ""],
+                Rewards = [1, double.NaN, -0.5],
+                ReferenceLogps = [-1.5, -2.25, double.NaN],
+                Ranked = true,
+                MetaUtf8 = "{\"a\": [1]}"u8.ToArray(),
+                UnknownFields = "{\"b\":2}",
+            },
+            Id = "seven",
+            Duplicates = 2,
+            UnknownItems = 1,
+            CutTokens = 5,
+            Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        };
+        var history = made with { Record = made.Record with { Prompt = Prompt.OfHistory(["i1", "i2"]) } };
+        return new PoolBlock(Block, [whole, null, made, history]) { Trace = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01" };
+    }
 
     private static SettledPositions Settled()
     {

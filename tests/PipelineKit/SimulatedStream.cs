@@ -7,7 +7,7 @@ using MassDpo.Shared.Numerics;
 using MassDpo.Shared.Settings;
 using MassDpo.TestKit;
 
-namespace MassDpo.App.Tests.Running;
+namespace MassDpo.PipelineKit;
 
 /// <summary>
 /// What the simulated runs of one test class share: a policy of a few thousand parameters, and a file of 50 lines of which 45 can be trained on. Pools have

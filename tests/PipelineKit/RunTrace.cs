@@ -4,7 +4,7 @@ using MassDpo.Ingest.Sources;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Settings;
 
-namespace MassDpo.App.Tests.Running;
+namespace MassDpo.PipelineKit;
 
 /// <summary>What a run left behind.</summary>
 /// <param name="Weights">hash of the weights' file</param>

@@ -1,0 +1,45 @@
+using System.Collections.Concurrent;
+using Akka.Actor;
+using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Links;
+using Operation = MassDpo.Cluster.V1.Call.Types.Operation;
+
+namespace MassDpo.Cluster.Links;
+
+/// <summary>An end of the pools link of a cluster. Blocks wait at the hub; one that was on its way to a node that is lost goes to another.</summary>
+public sealed class AkkaPoolsLink(Exchange exchange, string link) : IPoolsLink, IDisposable
+{
+    private readonly IActorRef _end = exchange.Open(link);
+    private readonly ConcurrentDictionary<string, ExchangeEnd.Want> _requests = new(StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    public async ValueTask OfferAsync(PoolBlock block, CancellationToken cancellation)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _end.Tell(new ExchangeEnd.Send(Operation.OfferPools, block, done), ActorRefs.NoSender);
+        using var _ = cancellation.Register(() => done.TrySetCanceled(cancellation));
+        await done.Task;
+    }
+
+    /// <inheritdoc/>
+    public void Request(string selector, Action<PoolBlock> deliver)
+    {
+        var want = new ExchangeEnd.Want(Operation.RequestPools, Operation.WithdrawPools, selector, IsOnce: true, (content, _) =>
+        {
+            deliver((PoolBlock)content);
+            return ValueTask.CompletedTask;
+        });
+        _requests[selector] = want;
+        _end.Tell(want, ActorRefs.NoSender);
+    }
+
+    /// <inheritdoc/>
+    public void Withdraw(string selector)
+    {
+        if (_requests.TryRemove(selector, out var want))
+            _end.Tell(new ExchangeEnd.NoLonger(want), ActorRefs.NoSender);
+    }
+
+    /// <summary>Closes the end: what it waits for is cancelled.</summary>
+    public void Dispose() => exchange.Close(_end);
+}

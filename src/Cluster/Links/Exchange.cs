@@ -1,0 +1,37 @@
+using Akka.Actor;
+using Akka.Cluster.Tools.Singleton;
+
+namespace MassDpo.Cluster.Links;
+
+/// <summary>
+/// Where the links of a run meet: one hub in the cluster, on the oldest of the nodes with a role, and the way to it from each node. When that node goes another takes its place,
+/// and the ends go on there.
+/// </summary>
+public sealed class Exchange
+{
+    private const string Hub = "massdpo-exchange";
+
+    private readonly ActorSystem _system;
+    private readonly IActorRef _hub;
+
+    /// <param name="system">a node of a cluster; once for each</param>
+    /// <param name="role">of the nodes that may have the hub</param>
+    public Exchange(ActorSystem system, string role)
+    {
+        _system = system;
+        if (Akka.Cluster.Cluster.Get(system).SelfRoles.Contains(role))
+            system.ActorOf(ClusterSingletonManager.Props(Props.Create<ExchangeHub>(), ClusterSingletonManagerSettings.Create(system).WithRole(role)), Hub);
+        _hub = system.ActorOf(ClusterSingletonProxy.Props($"/user/{Hub}", ClusterSingletonProxySettings.Create(system).WithRole(role)), Hub + "-proxy");
+    }
+
+    /// <summary>An end of a link of this name.</summary>
+    internal IActorRef Open(string link)
+    {
+        var end = $"{Akka.Cluster.Cluster.Get(_system).SelfAddress}/{Guid.NewGuid():N}";
+        return _system.ActorOf(Props.Create(() => new ExchangeEnd(_hub, link, end)));
+    }
+
+    internal void Close(IActorRef end) => _system.Stop(end);
+
+    internal static TimeSpan ResendOf(ActorSystem system) => system.Settings.Config.GetTimeSpan("massdpo.links.resend", null, allowInfinite: false);
+}

@@ -1,0 +1,69 @@
+using Akka.Actor;
+using Akka.Serialization;
+using MassDpo.Cluster.Links;
+using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Links;
+using MassDpo.Wire;
+
+namespace MassDpo.Cluster.Serialization;
+
+/// <summary>
+/// What travels between nodes, as Protobuf (<c>src/Wire</c>). The identifier and the manifests never change: nodes of different builds understand each other.
+/// A message of a kind that this build does not know is refused with a <see cref="WireFormatException"/>.
+/// </summary>
+public sealed class WireSerializer(ExtendedActorSystem system) : SerializerWithStringManifest(system)
+{
+    private static readonly (Type Type, string Manifest, Func<object, byte[]> Encode, Func<byte[], object> Decode)[] Forms =
+    [
+        Form<ControlMessage>("control-message", MessageCodec.Encode, bytes => MessageCodec.Decode(bytes)),
+        Form<ControlNotice>("control-notice", NoticeCodec.Encode, bytes => NoticeCodec.Decode(bytes).Notice ?? throw new WireFormatException("a claim where a notice is expected")),
+        Form<SelectionBlock>("selections", SelectionCodec.Encode, bytes => SelectionCodec.Decode(bytes)),
+        Form<PoolBlock>("pools", PoolCodec.Encode, bytes => PoolCodec.Decode(bytes)),
+        Form<Call>("call", ExchangeCodec.Encode, ExchangeCodec.ReadCall),
+        Form<Return>("return", ExchangeCodec.Encode, ExchangeCodec.ReadReturn),
+        Form<Push>("push", ExchangeCodec.Encode, ExchangeCodec.ReadPush),
+        Form<Pushed>("pushed", ExchangeCodec.Encode, ExchangeCodec.ReadPushed),
+    ];
+
+    /// <inheritdoc/>
+    public override int Identifier => 7_351;
+
+    /// <summary>The names that kinds of messages have on the wire.</summary>
+    public static IEnumerable<string> Manifests => Forms.Select(form => form.Manifest);
+
+    /// <inheritdoc/>
+    public override string Manifest(object o) => Of(o).Manifest;
+
+    /// <inheritdoc/>
+    public override byte[] ToBinary(object obj) => Of(obj).Encode(obj);
+
+    /// <inheritdoc/>
+    /// <exception cref="WireFormatException">the bytes are no such message, or this build knows none of that kind</exception>
+    public override object FromBinary(byte[] bytes, string manifest) => Decode(bytes, manifest);
+
+    /// <summary>A message as bytes, with its manifest: what stands inside others.</summary>
+    internal static (string Manifest, byte[] Bytes) Encode(object message)
+    {
+        var (manifest, encode) = Of(message);
+        return (manifest, encode(message));
+    }
+
+    internal static object Decode(byte[] bytes, string manifest)
+    {
+        foreach (var form in Forms)
+            if (form.Manifest == manifest)
+                return form.Decode(bytes);
+        throw new WireFormatException($"a message of the kind '{manifest}', which this build does not know: nodes of a newer build send it");
+    }
+
+    private static (string Manifest, Func<object, byte[]> Encode) Of(object message)
+    {
+        foreach (var form in Forms)
+            if (form.Type.IsInstanceOfType(message))
+                return (form.Manifest, form.Encode);
+        throw new ArgumentException($"{message.GetType()} has no form on the wire", nameof(message));
+    }
+
+    private static (Type, string, Func<object, byte[]>, Func<byte[], object>) Form<T>(string manifest, Func<T, byte[]> encode, Func<byte[], object> decode) where T : notnull =>
+        (typeof(T), manifest, message => encode((T)message), decode);
+}

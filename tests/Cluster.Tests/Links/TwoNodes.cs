@@ -1,0 +1,52 @@
+using Akka.Actor;
+using Akka.Configuration;
+using MassDpo.Cluster.Actors;
+using MassDpo.Cluster.Links;
+
+namespace MassDpo.Cluster.Tests.Links;
+
+/// <summary>A cluster of two nodes on the loopback, the first of which has the hub.</summary>
+public sealed class TwoNodes : IAsyncLifetime
+{
+    private readonly List<ActorSystem> _systems = [];
+    private int _links;
+
+    /// <summary>The nodes' ways to the hub.</summary>
+    public List<Exchange> Nodes { get; } = [];
+
+    /// <summary>A name that no other link has.</summary>
+    public string NewLink() => $"link-{Interlocked.Increment(ref _links)}";
+
+    public async Task InitializeAsync()
+    {
+        foreach (var role in new[] { "learner", "selector" })
+        {
+            var system = ActorSystem.Create("nodes", ConfigurationFactory.ParseString($$"""
+                massdpo.links.resend = 200 ms
+                akka {
+                  # Nodes that end cut each other off, which is told as an error.
+                  loglevel = OFF
+                  stdout-loglevel = OFF
+                  actor.provider = cluster
+                  remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0 }
+                  cluster {
+                    roles = [{{role}}]
+                    gossip-interval = 100 ms
+                    leader-actions-interval = 100 ms
+                    singleton-proxy.singleton-identification-interval = 100 ms
+                  }
+                }
+                """).WithFallback(AkkaHost.Defaults));
+            _systems.Add(system);
+            var cluster = Akka.Cluster.Cluster.Get(system);
+            await cluster.JoinAsync(Akka.Cluster.Cluster.Get(_systems[0]).SelfAddress);
+            Nodes.Add(new Exchange(system, "learner"));
+        }
+    }
+
+    public async Task DisposeAsync()
+    {
+        foreach (var system in Enumerable.Reverse(_systems))
+            await system.Terminate();
+    }
+}
