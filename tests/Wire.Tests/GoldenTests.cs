@@ -1,6 +1,6 @@
 using MassDpo.LinkKit;
 using MassDpo.Shared.Links;
-using MassDpo.TestKit;
+using MassDpo.TestKit.Files;
 
 namespace MassDpo.Wire.Tests;
 
@@ -11,21 +11,14 @@ public sealed class GoldenTests
 
     public static TheoryData<string> Names => [.. Forms.Keys];
 
-    private static string Folder => Path.Combine(Repository.Root, "tests", "Wire.Tests", "Golden");
+    private static GoldenFiles Files { get; } = new("Wire.Tests");
 
     [Theory]
     [MemberData(nameof(Names))]
     public void What_was_written_once_is_read_and_written_alike(string name)
     {
         var (sample, bytes, decode) = Forms[name];
-        var file = Path.Combine(Folder, name + ".bin");
-        if (!File.Exists(file))
-        {
-            Directory.CreateDirectory(Folder);
-            File.WriteAllBytes(file, bytes);
-            Assert.Fail($"{file} was not there and is now: commit it");
-        }
-        var golden = File.ReadAllBytes(file);
+        var golden = Files.Read(name, bytes);
         Assert.Equal(Telling.Of(decode(bytes)), Telling.Of(decode(golden)));
         Assert.Equal(Convert.ToHexString(golden), Convert.ToHexString(bytes));
         Assert.Equal(sample.GetType(), decode(golden)?.GetType());
@@ -33,7 +26,7 @@ public sealed class GoldenTests
 
     [Fact]
     public void Every_file_is_of_something_that_travels() =>
-        Assert.Equal(Forms.Keys.Order(StringComparer.Ordinal), Directory.EnumerateFiles(Folder).Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal));
+        Assert.Equal(Forms.Keys.Order(StringComparer.Ordinal), Files.Names);
 
     private static IEnumerable<(string Name, object Sample, byte[] Bytes, Func<byte[], object?> Decode)> All()
     {

@@ -24,7 +24,7 @@ public sealed class AkkaPoolsLink(Exchange exchange, string link) : IPoolsLink, 
     /// <inheritdoc/>
     public void Request(string selector, Action<PoolBlock> deliver)
     {
-        var want = new ExchangeEnd.Want(Operation.RequestPools, Operation.WithdrawPools, selector, IsOnce: true, (content, _) =>
+        var want = new ExchangeEnd.Want(Operation.RequestPools, Operation.WithdrawPools, selector, isOnce: true, (content, _) =>
         {
             deliver((PoolBlock)content);
             return ValueTask.CompletedTask;

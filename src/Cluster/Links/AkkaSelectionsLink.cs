@@ -22,7 +22,7 @@ public sealed class AkkaSelectionsLink(Exchange exchange, string link) : ISelect
     /// <inheritdoc/>
     public IDisposable Receive(Func<SelectionBlock, CancellationToken, ValueTask> deliver)
     {
-        var want = new ExchangeEnd.Want(Operation.ReceiveSelections, Operation.LeaveSelections, "", IsOnce: false, (content, cancellation) => deliver((SelectionBlock)content, cancellation));
+        var want = new ExchangeEnd.Want(Operation.ReceiveSelections, Operation.LeaveSelections, "", isOnce: false, (content, cancellation) => deliver((SelectionBlock)content, cancellation));
         _end.Tell(want, ActorRefs.NoSender);
         return new Receiver(_end, want);
     }

@@ -1,4 +1,5 @@
 using Akka.Actor;
+using MassDpo.Shared.Links;
 using Operation = MassDpo.Cluster.V1.Call.Types.Operation;
 
 namespace MassDpo.Cluster.Links;
@@ -16,9 +17,10 @@ internal sealed class ExchangeEnd(IActorRef hub, string link, string end) : Unty
     private readonly SortedDictionary<long, (Call Call, TaskCompletionSource? Done)> _calls = [];
     // By the call that asked for it.
     private readonly Dictionary<long, Want> _wants = [];
-    private readonly HashSet<long> _pushes = [];
-    private readonly HashSet<long> _taken = [];
-    private readonly HashSet<long> _refused = [];
+    private readonly SortedDictionary<long, Push> _early = [];
+    // Whether each was taken; null: that is not known yet.
+    private readonly Dictionary<long, bool?> _begun = [];
+    private long _nextPush = 1;
     private string _hub = "";
     private long _number;
 
@@ -38,34 +40,45 @@ internal sealed class ExchangeEnd(IActorRef hub, string link, string end) : Unty
         switch (message)
         {
             case Send send:
-                Make(send.Operation, send.Who, send.Content, send.Done);
+                Make(new Call(link, end, 0, 0, send.Operation, "", send.Content), send.Done);
                 break;
             case Want want:
                 Forget(want);
-                _wants[Make(want.Operation, want.Who)] = want;
+                Ask(want);
                 break;
             case NoLonger(var want):
                 // One that was replaced leaves what replaced it alone.
-                if (_wants.ContainsValue(want))
+                if (NumberOf(want) is { } asked)
                 {
-                    Forget(want);
-                    Make(want.Leaving, want.Who);
+                    _wants.Remove(asked);
+                    Make(new Call(link, end, 0, 0, want.Leaving, want.Who) { Claim = asked });
                 }
+                break;
+            case Announce(var want, var notice):
+                if (NumberOf(want) is { } claim)
+                    Make(new Call(link, end, 0, 0, Operation.Announce, "", notice) { Claim = claim });
                 break;
             case Return answer:
                 Meet(answer.Hub);
-                if (_calls.Remove(answer.Number, out var made))
+                if (!_calls.Remove(answer.Number, out var made))
+                    break;
+                if (answer.Refusal.Length > 0)
+                {
+                    _wants.Remove(answer.Number);
+                    made.Done?.TrySetException(ClaimRefusedException.Told(answer.Refusal, answer.Newest));
+                }
+                else
                     made.Done?.TrySetResult();
                 break;
             case Push push:
                 Meet(push.Hub);
                 Take(push);
                 break;
-            case Handled handled:
-                _pushes.Remove(handled.Number);
-                (handled.Taken ? _taken : _refused).Add(handled.Number);
-                if (handled.Hub == _hub)
-                    Answer(handled.Number);
+            case Handled handled when handled.Hub == _hub:
+                _begun[handled.Number] = handled.Taken;
+                Answer(handled.Number, handled.Taken);
+                break;
+            case Handled:
                 break;
             case Resend:
                 foreach (var (call, _) in _calls.Values)
@@ -80,12 +93,26 @@ internal sealed class ExchangeEnd(IActorRef hub, string link, string end) : Unty
 
     private long Oldest => _calls.Count > 0 ? _calls.Keys.First() : _number + 1;
 
-    private long Make(Operation operation, string who = "", object? content = null, TaskCompletionSource? done = null)
+    private long Make(Call call, TaskCompletionSource? done = null)
     {
-        var call = new Call(link, end, ++_number, 0, operation, who, content);
+        call = call with { Number = ++_number };
         _calls[_number] = (call, done);
         hub.Tell(call with { Oldest = Oldest });
         return _number;
+    }
+
+    private void Ask(Want want) => _wants[Make(new Call(link, end, 0, 0, want.Operation, want.Who, want.Content)
+    {
+        KnownEpoch = want.Known?.Epoch,
+        KnownCommitted = want.Known?.Committed,
+    }, want.Done)] = want;
+
+    private long? NumberOf(Want want)
+    {
+        foreach (var (number, other) in _wants)
+            if (ReferenceEquals(other, want))
+                return number;
+        return null;
     }
 
     // Of a new hub nothing is known yet: it is told all that is wanted, and what was pushed by the one before is over.
@@ -97,37 +124,50 @@ internal sealed class ExchangeEnd(IActorRef hub, string link, string end) : Unty
         _hub = name;
         if (isFirst)
             return;
-        foreach (var numbers in new[] { _pushes, _taken, _refused })
-            numbers.Clear();
-        foreach (var number in _calls.Where(call => call.Value.Done is null).Select(call => call.Key).ToList())
-            _calls.Remove(number);
+        _nextPush = 1;
+        _early.Clear();
+        _begun.Clear();
+        // What was asked for is asked for again below, with another number; what was announced was so under a claim that is lost.
+        foreach (var (number, (call, done)) in _calls.Where(call => call.Value.Done is null || call.Value.Call.Operation == Operation.Claim).ToList())
+        {
+            _calls[number] = (new Call(link, end, number, 0, Operation.Hello), null);
+            done?.TrySetCanceled();
+        }
         foreach (var (number, want) in _wants.ToList())
         {
             _wants.Remove(number);
-            _wants[Make(want.Operation, want.Who)] = want;
+            if (want.Lost is { } lost)
+                lost();
+            else
+                Ask(want);
         }
     }
 
     private void Take(Push push)
     {
-        _taken.RemoveWhere(number => number < push.Oldest);
-        _refused.RemoveWhere(number => number < push.Oldest);
-        if (_pushes.Contains(push.Number))
-            return;
-        if (_taken.Contains(push.Number) || _refused.Contains(push.Number))
+        foreach (var number in _begun.Keys.Where(number => number < push.Oldest).ToList())
+            _begun.Remove(number);
+        if (push.Number < _nextPush)
         {
-            Answer(push.Number);
+            if (_begun.GetValueOrDefault(push.Number) is { } taken)
+                Answer(push.Number, taken);
             return;
         }
-        _pushes.Add(push.Number);
-        if (!_wants.TryGetValue(push.Asked, out var want))
+        _early[push.Number] = push;
+        // In order, also where one was lost on the way and came again.
+        while (_early.Remove(_nextPush, out var next))
         {
-            Self.Tell(new Handled(push.Hub, push.Number, false));
-            return;
+            _nextPush++;
+            _begun[next.Number] = null;
+            if (!_wants.TryGetValue(next.Asked, out var want))
+            {
+                Self.Tell(new Handled(next.Hub, next.Number, false));
+                continue;
+            }
+            if (want.IsOnce)
+                _wants.Remove(next.Asked);
+            _ = HandOnAsync(want, next, Self);
         }
-        if (want.IsOnce)
-            _wants.Remove(push.Asked);
-        _ = HandOnAsync(want, push, Self);
     }
 
     private async Task HandOnAsync(Want want, Push push, IActorRef self)
@@ -144,7 +184,7 @@ internal sealed class ExchangeEnd(IActorRef hub, string link, string end) : Unty
         self.Tell(new Handled(push.Hub, push.Number, taken), ActorRefs.NoSender);
     }
 
-    private void Answer(long number) => hub.Tell(new Pushed(link, end, _hub, number, _refused.Contains(number)));
+    private void Answer(long number, bool taken) => hub.Tell(new Pushed(link, end, _hub, number, !taken));
 
     // What it takes the place of, for the same purpose.
     private void Forget(Want want)
@@ -154,15 +194,35 @@ internal sealed class ExchangeEnd(IActorRef hub, string link, string end) : Unty
     }
 
     /// <summary>Sends something; <paramref name="Done"/> completes when the hub has done with it, and is cancelled when the end is closed.</summary>
-    public sealed record Send(Operation Operation, object Content, TaskCompletionSource Done, string Who = "");
+    public sealed record Send(Operation Operation, object Content, TaskCompletionSource Done);
 
-    /// <summary>Asks for something that the hub pushes, once or until it is left; takes the place of the want before it.</summary>
-    public sealed record Want(Operation Operation, Operation Leaving, string Who, bool IsOnce, Func<object, CancellationToken, ValueTask> Deliver)
+    /// <summary>Tells all members something, under a claim.</summary>
+    public sealed record Announce(Want Claim, ControlNotice Notice);
+
+    /// <summary>Asks for something that the hub pushes, once or until it is left; takes the place of an older one for the same by the same.</summary>
+    public sealed class Want(Operation operation, Operation leaving, string who, bool isOnce, Func<object, CancellationToken, ValueTask> deliver)
     {
-        // Each is another one.
-        public bool Equals(Want? other) => ReferenceEquals(this, other);
+        public Operation Operation => operation;
 
-        public override int GetHashCode() => System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(this);
+        public Operation Leaving => leaving;
+
+        public string Who => who;
+
+        public bool IsOnce => isOnce;
+
+        public Func<object, CancellationToken, ValueTask> Deliver => deliver;
+
+        /// <summary>What is sent with it.</summary>
+        public object? Content { get; init; }
+
+        /// <summary>Completes when the hub knows; null: nobody waits for that.</summary>
+        public TaskCompletionSource? Done { get; init; }
+
+        /// <summary>Called where the hub is lost and cannot be asked again; null: the next one is asked.</summary>
+        public Action? Lost { get; init; }
+
+        /// <summary>What a new hub must be told that this process has heard.</summary>
+        public KnownOrder? Known { get; init; }
     }
 
     /// <summary>It is not wanted any more.</summary>

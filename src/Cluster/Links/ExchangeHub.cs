@@ -1,5 +1,6 @@
 using Akka.Actor;
 using MassDpo.Shared.Contracts;
+using MassDpo.Shared.Links;
 using MassDpo.Shared.Links.Local;
 using Operation = MassDpo.Cluster.V1.Call.Types.Operation;
 
@@ -7,7 +8,7 @@ namespace MassDpo.Cluster.Links;
 
 /// <summary>
 /// Joins the ends of links: for each link it holds the form that works within one process, and each end does on it what its calls say. A call comes again until it is answered,
-/// a push goes again until it is; both have numbers, so that each is done once by a hub. What was pushed to an end that is lost, or that has no use for it any more, goes to
+/// a push goes again until it is; both have numbers, so that a hub does each once, and begins them in order. What was pushed to an end that is lost, or that has no use for it any more, goes to
 /// another. It persists nothing: the hub that follows is told by the ends what they want.
 /// </summary>
 internal sealed class ExchangeHub : UntypedActor, IWithTimers
@@ -42,8 +43,9 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
             case Finished finished:
                 if (_ends.TryGetValue(finished.End, out var caller) && caller.Calls.ContainsKey(finished.Number))
                 {
-                    caller.Calls[finished.Number] = true;
-                    caller.Ref.Tell(new Return(_hub, finished.Number));
+                    var answer = new Return(_hub, finished.Number, finished.Refusal?.Message ?? "", finished.Refusal?.NewestEpoch);
+                    caller.Calls[finished.Number] = answer;
+                    caller.Ref.Tell(answer);
                 }
                 break;
             case NotTaken(var room, var block):
@@ -77,25 +79,63 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
             _ends[call.End] = end = new End(Sender);
             Context.Watch(Sender);
         }
+        // What the end had answered by a hub before this one, and what it need not be told again.
+        end.Next = Math.Max(end.Next, call.Oldest);
         foreach (var settled in end.Calls.Keys.Where(number => number < call.Oldest).ToList())
             end.Calls.Remove(settled);
-        if (call.Operation == Operation.Hello || end.Calls.GetValueOrDefault(call.Number))
+        if (call.Number == 0)
+            end.Ref.Tell(new Return(_hub, 0));
+        else if (call.Number >= end.Next)
+            end.Early[call.Number] = call;
+        else if (end.Calls.GetValueOrDefault(call.Number) is { } answer)
+            end.Ref.Tell(answer);
+        // In the order in which they were made, also where one was lost on the way and came again.
+        while (end.Early.Count > 0 && end.Early.Keys.First() <= end.Next)
         {
-            Sender.Tell(new Return(_hub, call.Number));
-            return;
+            end.Early.Remove(end.Early.Keys.First(), out var next);
+            if (next!.Number < end.Next)
+                continue;
+            end.Next++;
+            end.Calls[next.Number] = null;
+            Start(next, end);
         }
-        if (!end.Calls.TryAdd(call.Number, false))
-            return;
+    }
+
+    private void Start(Call call, End end)
+    {
         var room = _rooms.TryGetValue(call.Link, out var known) ? known : _rooms[call.Link] = new Room();
         var self = Self;
         switch (call.Operation)
         {
             case Operation.SendSelections:
-                _ = SendAsync(room, (SelectionBlock)call.Content!, end.Lost.Token, () => self.Tell(new Finished(call.End, call.Number)));
+                _ = SendAsync(() => room.Selections.SendAsync((SelectionBlock)call.Content!, end.Lost.Token), () => self.Tell(new Finished(call.End, call.Number)));
                 return;
+            case Operation.SendMessage:
+                _ = SendAsync(() => room.Control.SendAsync((ControlMessage)call.Content!, end.Lost.Token), () => self.Tell(new Finished(call.End, call.Number)));
+                return;
+            case Operation.Claim:
+                self.Tell(new Finished(call.End, call.Number, Claim(room, call, end)));
+                return;
+            case Operation.Release:
+                if (end.Authorities.Remove(call.Claim, out var released))
+                    released.Dispose();
+                break;
+            case Operation.Announce:
+                end.Authorities.GetValueOrDefault(call.Claim)?.Announce((ControlNotice)call.Content!);
+                break;
+            case Operation.Join:
+                room.Learn(call.KnownEpoch, call.KnownCommitted);
+                if (end.Members.Remove(call.Who, out var before))
+                    before.Dispose();
+                end.Members[call.Who] = room.Control.Join(call.Who, notice => PushAsync(self, call.End, call.Number, notice));
+                break;
+            case Operation.Leave:
+                if (end.Members.Remove(call.Who, out var left))
+                    left.Dispose();
+                break;
             case Operation.ReceiveSelections:
                 end.Receiver?.Dispose();
-                end.Receiver = room.Selections.Receive(async (block, cancellation) =>
+                end.Receiver = room.Receive(async (block, cancellation) =>
                 {
                     if (!await PushAsync(self, call.End, call.Number, block).WaitAsync(cancellation))
                         throw new NotTakenException();
@@ -139,20 +179,44 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
     {
         end.Lost.Cancel();
         end.Receiver?.Dispose();
+        foreach (var joined in end.Authorities.Values.Concat<IDisposable>(end.Members.Values))
+            joined.Dispose();
         foreach (var (selector, room) in end.Requests)
             room.Pools.Withdraw(selector);
         foreach (var push in end.Pushes.Values)
             push.Done.TrySetResult(false);
     }
 
-    // Until a receiver has taken it: one that went away meanwhile has not.
-    private static async Task SendAsync(Room room, SelectionBlock block, CancellationToken lost, Action sent)
+    // Why it does not count; null: it does.
+    private ClaimRefusedException? Claim(Room room, Call call, End end)
+    {
+        var (self, claim) = (Self, (EpochClaim)call.Content!);
+        if (room.Objection(claim) is { } objection)
+            return objection;
+        try
+        {
+            // The local form decides at once.
+            end.Authorities[call.Number] = room.Control.ClaimAsync(claim, async (message, cancellation) =>
+            {
+                if (!await PushAsync(self, call.End, call.Number, message).WaitAsync(cancellation))
+                    throw new NotTakenException();
+            }, reason => _ = PushAsync(self, call.End, call.Number, new Fenced(reason)), CancellationToken.None).AsTask().GetAwaiter().GetResult();
+            return null;
+        }
+        catch (ClaimRefusedException refused)
+        {
+            return refused;
+        }
+    }
+
+    // Until somebody has taken it: one that went away meanwhile has not.
+    private static async Task SendAsync(Func<ValueTask> send, Action sent)
     {
         while (true)
         {
             try
             {
-                await room.Selections.SendAsync(block, lost);
+                await send();
                 sent();
                 return;
             }
@@ -182,9 +246,53 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
     /// <summary>A link, in the forms that work within one process.</summary>
     private sealed class Room
     {
+        // The newest last: it receives.
+        private readonly List<Func<SelectionBlock, CancellationToken, ValueTask>> _receivers = [];
+        private IDisposable? _receiving;
+
         public LocalSelectionsLink Selections { get; } = new();
 
+        /// <summary>
+        /// Receives in the place of those before. When the newest leaves, the one before it receives again: what two ends tell comes in no order, and one that came and went must
+        /// not take with it one that is there.
+        /// </summary>
+        public IDisposable Receive(Func<SelectionBlock, CancellationToken, ValueTask> deliver)
+        {
+            _receivers.Add(deliver);
+            _receiving = Selections.Receive(deliver);
+            return new Left(() =>
+            {
+                _receivers.Remove(deliver);
+                _receiving.Dispose();
+                if (_receivers.Count > 0)
+                    _receiving = Selections.Receive(_receivers[^1]);
+            });
+        }
+
         public LocalPoolsLink Pools { get; } = new();
+
+        public LocalControlLink Control { get; } = new();
+
+        private long? _epoch;
+        private long? _committed;
+
+        /// <summary>What members heard from the hub before this one.</summary>
+        public void Learn(long? epoch, long? committed) => (_epoch, _committed) = (Newer(_epoch, epoch), Newer(_committed, committed));
+
+        /// <summary>Why a claim cannot count after what members heard; null: it may.</summary>
+        public ClaimRefusedException? Objection(EpochClaim claim)
+        {
+            if (claim.Epoch <= _epoch)
+                return ClaimRefusedException.NotNewer(claim, _epoch.Value);
+            return claim.Version < _committed && !claim.Forced ? ClaimRefusedException.Behind(claim, _committed.Value) : null;
+        }
+
+        private static long? Newer(long? known, long? told) => known is null || told > known ? told : known;
+    }
+
+    private sealed class Left(Action leave) : IDisposable
+    {
+        public void Dispose() => leave();
     }
 
     /// <summary>An end, and what goes on with it.</summary>
@@ -194,8 +302,18 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
 
         public CancellationTokenSource Lost { get; } = new();
 
-        // Whether each is done.
-        public Dictionary<long, bool> Calls { get; } = [];
+        /// <summary>The next call that begins; those that came before their turn wait.</summary>
+        public long Next { get; set; } = 1;
+
+        public SortedDictionary<long, Call> Early { get; } = [];
+
+        /// <summary>The answers of those that have begun; null: not yet.</summary>
+        public Dictionary<long, Return?> Calls { get; } = [];
+
+        /// <summary>By the number of the claim.</summary>
+        public Dictionary<long, IControlAuthority> Authorities { get; } = [];
+
+        public Dictionary<string, IDisposable> Members { get; } = new(StringComparer.Ordinal);
 
         public SortedDictionary<long, PendingPush> Pushes { get; } = [];
 
@@ -218,7 +336,7 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
 
     private sealed record NotTaken(Room Room, PoolBlock Block);
 
-    private sealed record Finished(string End, long Number);
+    private sealed record Finished(string End, long Number, ClaimRefusedException? Refusal = null);
 
     private sealed class Resend
     {

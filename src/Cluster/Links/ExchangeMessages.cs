@@ -8,10 +8,23 @@ namespace MassDpo.Cluster.Links;
 internal interface IExchangeMessage;
 
 /// <summary>From an end to the hub, again and again until it is answered.</summary>
-internal sealed record Call(string Link, string End, long Number, long Oldest, V1.Call.Types.Operation Operation, string Who = "", object? Content = null) : IExchangeMessage;
+internal sealed record Call(string Link, string End, long Number, long Oldest, V1.Call.Types.Operation Operation, string Who = "", object? Content = null) : IExchangeMessage
+{
+    /// <summary>The number of the claim that it is about.</summary>
+    public long Claim { get; init; }
 
-/// <summary>From the hub: a call is done.</summary>
-internal sealed record Return(string Hub, long Number) : IExchangeMessage;
+    /// <summary>Of a member that joins: the newest epoch that its process has heard of.</summary>
+    public long? KnownEpoch { get; init; }
+
+    /// <summary>The same, of the newest checkpoint.</summary>
+    public long? KnownCommitted { get; init; }
+}
+
+/// <summary>From the hub: a call is done, or a claim refused.</summary>
+internal sealed record Return(string Hub, long Number, string Refusal = "", long? Newest = null) : IExchangeMessage;
+
+/// <summary>To a learner that has lost its epoch.</summary>
+internal sealed record Fenced(string Reason) : IExchangeMessage;
 
 /// <summary>From the hub to an end, again and again until it is answered.</summary>
 internal sealed record Push(string Hub, long Number, long Oldest, long Asked, object Content) : IExchangeMessage;
@@ -25,13 +38,29 @@ internal static class ExchangeCodec
     public static byte[] Encode(Call call)
     {
         var (manifest, content) = call.Content is { } message ? WireSerializer.Encode(message) : ("", []);
-        return new V1.Call
+        var wire = new V1.Call
         {
             Link = call.Link, End = call.End, Number = call.Number, Oldest = call.Oldest, Operation = call.Operation, Who = call.Who, Manifest = manifest, Content = UnsafeByteOperations.UnsafeWrap(content),
-        }.ToByteArray();
+            Claim = call.Claim,
+        };
+        if (call.KnownEpoch is { } epoch)
+            wire.KnownEpoch = epoch;
+        if (call.KnownCommitted is { } committed)
+            wire.KnownCommitted = committed;
+        return wire.ToByteArray();
     }
 
-    public static byte[] Encode(Return answer) => new V1.Return { Hub = answer.Hub, Number = answer.Number }.ToByteArray();
+    public static byte[] Encode(Return answer)
+    {
+        var wire = new V1.Return { Hub = answer.Hub, Number = answer.Number, Refusal = answer.Refusal };
+        if (answer.Newest is { } newest)
+            wire.Newest = newest;
+        return wire.ToByteArray();
+    }
+
+    public static byte[] Encode(Fenced fenced) => new V1.Fenced { Reason = fenced.Reason }.ToByteArray();
+
+    public static Fenced ReadFenced(byte[] bytes) => new(Read(V1.Fenced.Parser, bytes).Reason);
 
     public static byte[] Encode(Push push)
     {
@@ -44,13 +73,18 @@ internal static class ExchangeCodec
     public static Call ReadCall(byte[] bytes)
     {
         var wire = Read(V1.Call.Parser, bytes);
-        return new Call(wire.Link, wire.End, wire.Number, wire.Oldest, wire.Operation, wire.Who, wire.Manifest.Length == 0 ? null : WireSerializer.Decode(wire.Content.ToByteArray(), wire.Manifest));
+        return new Call(wire.Link, wire.End, wire.Number, wire.Oldest, wire.Operation, wire.Who, wire.Manifest.Length == 0 ? null : WireSerializer.Decode(wire.Content.ToByteArray(), wire.Manifest))
+        {
+            Claim = wire.Claim,
+            KnownEpoch = wire.HasKnownEpoch ? wire.KnownEpoch : null,
+            KnownCommitted = wire.HasKnownCommitted ? wire.KnownCommitted : null,
+        };
     }
 
     public static Return ReadReturn(byte[] bytes)
     {
         var wire = Read(V1.Return.Parser, bytes);
-        return new Return(wire.Hub, wire.Number);
+        return new Return(wire.Hub, wire.Number, wire.Refusal, wire.HasNewest ? wire.Newest : null);
     }
 
     public static Push ReadPush(byte[] bytes)

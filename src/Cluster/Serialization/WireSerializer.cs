@@ -19,10 +19,12 @@ public sealed class WireSerializer(ExtendedActorSystem system) : SerializerWithS
         Form<ControlNotice>("control-notice", NoticeCodec.Encode, bytes => NoticeCodec.Decode(bytes).Notice ?? throw new WireFormatException("a claim where a notice is expected")),
         Form<SelectionBlock>("selections", SelectionCodec.Encode, bytes => SelectionCodec.Decode(bytes)),
         Form<PoolBlock>("pools", PoolCodec.Encode, bytes => PoolCodec.Decode(bytes)),
+        Form<EpochClaim>("epoch-claim", claim => NoticeCodec.Encode(claim, ""), bytes => NoticeCodec.Decode(bytes).Claim ?? throw new WireFormatException("a notice where a claim is expected")),
         Form<Call>("call", ExchangeCodec.Encode, ExchangeCodec.ReadCall),
         Form<Return>("return", ExchangeCodec.Encode, ExchangeCodec.ReadReturn),
         Form<Push>("push", ExchangeCodec.Encode, ExchangeCodec.ReadPush),
         Form<Pushed>("pushed", ExchangeCodec.Encode, ExchangeCodec.ReadPushed),
+        Form<Fenced>("fenced", ExchangeCodec.Encode, ExchangeCodec.ReadFenced),
     ];
 
     /// <inheritdoc/>

@@ -50,6 +50,9 @@ public sealed class ClaimRefusedException : Exception
     /// <summary>The epoch that a claim has to be newer than, where that was the reason.</summary>
     public long? NewestEpoch { get; }
 
+    /// <summary>As another process told it.</summary>
+    public static ClaimRefusedException Told(string message, long? newest) => new(message, newest);
+
     /// <summary>Another learner has claimed such an epoch, or a newer one.</summary>
     public static ClaimRefusedException NotNewer(EpochClaim claim, long newest) =>
         new($"epoch {claim.Epoch} is not newer than epoch {newest}, which another learner claimed. Another run may use this link: give each run its own, or take it over by force (--force-claim)", newest);

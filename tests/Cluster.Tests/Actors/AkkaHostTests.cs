@@ -51,7 +51,8 @@ public sealed class AkkaHostTests() : AkkaTestKit(ConfigurationFactory.ParseStri
         await using var host = new AkkaHost(Sys, TimeProvider.System, NullLogger.Instance, "victims");
         var (order, other) = (new Inbox<string>(), new Inbox<string>());
         var actor = host.Spawn<string>("node-1/victim", _ => new Telling(order));
-        host.Spawn<string>("node-1/other", _ => new Telling(other));
+        await host.Spawn<string>("node-1/other", _ => new Telling(other)).Tell("hello");
+        await other.Take(1);
         await actor.Tell("hello");
         await order.Take(1);
         Sys.ActorSelection("/user/victims/node-1%2Fvictim").Tell(kill ? Kill.Instance : PoisonPill.Instance);

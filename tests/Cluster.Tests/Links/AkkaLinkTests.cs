@@ -19,6 +19,21 @@ public sealed class AkkaSelectionsLinkTests(TwoNodes nodes) : SelectionsLinkCont
     public void Dispose() => _ends.ForEach(end => end.Dispose());
 }
 
+public sealed class AkkaControlLinkTests(TwoNodes nodes) : ControlLinkContract, IClassFixture<TwoNodes>, IDisposable
+{
+    private readonly string _link = nodes.NewLink();
+    private readonly List<AkkaControlLink> _ends = [];
+
+    // One after the other on both nodes.
+    protected override IControlLink End()
+    {
+        _ends.Add(new AkkaControlLink(nodes.Nodes[(_ends.Count + 1) % 2], _link));
+        return _ends[^1];
+    }
+
+    public void Dispose() => _ends.ForEach(end => end.Dispose());
+}
+
 public sealed class AkkaPoolsLinkTests(TwoNodes nodes) : PoolsLinkContract, IClassFixture<TwoNodes>, IDisposable
 {
     private readonly List<AkkaPoolsLink> _links = [];

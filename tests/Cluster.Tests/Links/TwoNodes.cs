@@ -11,6 +11,9 @@ public sealed class TwoNodes : IAsyncLifetime
     private readonly List<ActorSystem> _systems = [];
     private int _links;
 
+    /// <summary>Of the nodes: those of role learner may have the hub, and the oldest has it.</summary>
+    public string[] Roles { get; init; } = ["learner", "selector"];
+
     /// <summary>The nodes' ways to the hub.</summary>
     public List<Exchange> Nodes { get; } = [];
 
@@ -19,7 +22,7 @@ public sealed class TwoNodes : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        foreach (var role in new[] { "learner", "selector" })
+        foreach (var role in Roles)
         {
             var system = ActorSystem.Create("nodes", ConfigurationFactory.ParseString($$"""
                 massdpo.links.resend = 200 ms
@@ -31,6 +34,8 @@ public sealed class TwoNodes : IAsyncLifetime
                   remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0 }
                   cluster {
                     roles = [{{role}}]
+                    # A node is lost when a test says so, at once.
+                    downing-provider-class = ""
                     gossip-interval = 100 ms
                     leader-actions-interval = 100 ms
                     singleton-proxy.singleton-identification-interval = 100 ms
@@ -42,6 +47,15 @@ public sealed class TwoNodes : IAsyncLifetime
             await cluster.JoinAsync(Akka.Cluster.Cluster.Get(_systems[0]).SelfAddress);
             Nodes.Add(new Exchange(system, "learner"));
         }
+    }
+
+    /// <summary>Cuts the first node off without a word, and has the other one know it for lost.</summary>
+    public async Task LoseFirstAsync()
+    {
+        var address = Akka.Cluster.Cluster.Get(_systems[0]).SelfAddress;
+        ((ExtendedActorSystem)_systems[0]).Abort();
+        await _systems[0].WhenTerminated;
+        Akka.Cluster.Cluster.Get(_systems[1]).Down(address);
     }
 
     public async Task DisposeAsync()

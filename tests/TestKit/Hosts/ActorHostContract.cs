@@ -200,8 +200,13 @@ public abstract class ActorHostContract
         var clock = new FakeClock();
         await using var host = Create(clock);
         var options = new ActorOptions { MaxRestarts = 2 };
-        var (stopped, endings) = (new TaskCompletionSource(), 0);
-        host.Spawn<int>("innocent", _ => new Scripted(_ => Task.CompletedTask, stopped.SetResult));
+        var (begun, stopped, endings) = (new TaskCompletionSource(), new TaskCompletionSource(), 0);
+        host.Spawn<int>("innocent", _ => new Scripted(_ =>
+        {
+            begun.SetResult();
+            return Task.CompletedTask;
+        }, stopped.SetResult)).Post(0);
+        await Until(host, begun);
         var actor = host.Spawn<int>("hopeless", _ => new Scripted(_ => throw new InvalidOperationException("disk on fire"), () => endings++), options);
         for (var i = 0; i < 10; i++)
             actor.Post(i);
@@ -353,9 +358,14 @@ public abstract class ActorHostContract
     public async Task After_stop_telling_is_cancelled_and_posting_is_forgotten()
     {
         var host = Create(TimeProvider.System);
-        var stopped = new TaskCompletionSource();
-        var actor = host.Spawn<int>("stopped", _ => new Scripted(_ => Task.CompletedTask, stopped.SetResult));
+        var (begun, stopped) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var actor = host.Spawn<int>("stopped", _ => new Scripted(_ =>
+        {
+            begun.SetResult();
+            return Task.CompletedTask;
+        }, stopped.SetResult));
         await actor.Tell(1);
+        await Until(host, begun);
         await host.StopAsync();
         Assert.True(stopped.Task.IsCompleted);
         actor.Post(2);

@@ -1,0 +1,48 @@
+using MassDpo.Cluster.Links;
+using MassDpo.Cluster.Serialization;
+using MassDpo.Shared.Links;
+using MassDpo.TestKit.Files;
+using Operation = MassDpo.Cluster.V1.Call.Types.Operation;
+
+namespace MassDpo.Cluster.Tests.Serialization;
+
+/// <summary>The bytes of what ends and the hub tell each other, as they were when each file was made. What stands inside them has files of its own in tests/Wire.Tests.</summary>
+public sealed class ExchangeGoldenTests
+{
+    private static readonly Dictionary<string, object> Messages = new()
+    {
+        ["call"] = new Call("run", "node/1", 17, 12, Operation.SendMessage, "selector-1", new SelectorReady("s", 3)) { Claim = 9, KnownEpoch = 5, KnownCommitted = 40 },
+        ["call-hello"] = new Call("run", "node/1", 0, 18, Operation.Hello),
+        ["call-nothing-known"] = new Call("run", "node/1", 18, 18, Operation.Join, "member"),
+        ["return"] = new Return("hub", 17, "the checkpoint is behind", 6),
+        ["return-done"] = new Return("hub", 17),
+        ["push"] = new Push("hub", 4, 2, 17, new BatchClosed(5, 18)),
+        ["pushed"] = new Pushed("run", "node/1", "hub", 4, true),
+        ["fenced"] = new Fenced("epoch 6 was claimed by another learner"),
+        ["epoch-claim"] = new EpochClaim(4, 7, "hash", Forced: true) { Committed = 5 },
+    };
+
+    private static GoldenFiles Files { get; } = new("Cluster.Tests");
+
+    public static TheoryData<string> Names => [.. Messages.Keys];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void What_was_written_once_is_read_and_written_alike(string name)
+    {
+        var (manifest, bytes) = WireSerializer.Encode(Messages[name]);
+        var golden = Files.Read(name, bytes);
+        Assert.Equal(Convert.ToHexString(golden), Convert.ToHexString(bytes));
+        Assert.Equal(Messages[name], WireSerializer.Decode(golden, manifest));
+        Assert.Equal(name.Split('-')[0], manifest.Split('-')[0]);
+    }
+
+    [Fact]
+    public void Every_file_is_of_something_that_travels_and_every_operation_has_its_number()
+    {
+        Assert.Equal(Messages.Keys.Order(StringComparer.Ordinal), Files.Names);
+        Assert.Equal("Hello SendSelections ReceiveSelections LeaveSelections OfferPools RequestPools WithdrawPools Claim Release Announce SendMessage Join Leave",
+            string.Join(' ', Enum.GetValues<Operation>()));
+        Assert.Equal(Enumerable.Range(0, 13), Enum.GetValues<Operation>().Select(operation => (int)operation));
+    }
+}
