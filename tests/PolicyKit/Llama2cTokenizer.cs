@@ -66,16 +66,7 @@ public static class Llama2cTokenizer
         return new JsonObject
         {
             ["version"] = "1.0",
-            ["added_tokens"] = new JsonArray([.. SpecialTokens.Select((text, id) => new JsonObject
-            {
-                ["id"] = id,
-                ["content"] = text,
-                ["single_word"] = false,
-                ["lstrip"] = false,
-                ["rstrip"] = false,
-                ["normalized"] = false,
-                ["special"] = true,
-            })]),
+            ["added_tokens"] = new JsonArray([.. SpecialTokens.Select(TokenizerFile.SpecialToken)]),
             ["normalizer"] = JsonNode.Parse($$"""
                 {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "{{Space}}"}, {"type": "Replace", "pattern": {"String": " "}, "content": "{{Space}}"}]}
                 """),

@@ -60,13 +60,7 @@ public sealed class AkkaControlLink(Exchange exchange, string link) : IControlLi
     }
 
     /// <inheritdoc/>
-    public async ValueTask SendAsync(ControlMessage message, CancellationToken cancellation)
-    {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _end.Tell(new ExchangeEnd.Send(Operation.SendMessage, message, done), ActorRefs.NoSender);
-        using var _ = cancellation.Register(() => done.TrySetCanceled(cancellation));
-        await done.Task;
-    }
+    public ValueTask SendAsync(ControlMessage message, CancellationToken cancellation) => Exchange.SendAsync(_end, Operation.SendMessage, message, cancellation);
 
     /// <summary>Closes the end: what it waits for is cancelled, and what it claimed and joined is left.</summary>
     public void Dispose() => exchange.Close(_end);

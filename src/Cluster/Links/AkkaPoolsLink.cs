@@ -13,13 +13,7 @@ public sealed class AkkaPoolsLink(Exchange exchange, string link) : IPoolsLink, 
     private readonly ConcurrentDictionary<string, ExchangeEnd.Want> _requests = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
-    public async ValueTask OfferAsync(PoolBlock block, CancellationToken cancellation)
-    {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _end.Tell(new ExchangeEnd.Send(Operation.OfferPools, block, done), ActorRefs.NoSender);
-        using var _ = cancellation.Register(() => done.TrySetCanceled(cancellation));
-        await done.Task;
-    }
+    public ValueTask OfferAsync(PoolBlock block, CancellationToken cancellation) => Exchange.SendAsync(_end, Operation.OfferPools, block, cancellation);
 
     /// <inheritdoc/>
     public void Request(string selector, Action<PoolBlock> deliver)

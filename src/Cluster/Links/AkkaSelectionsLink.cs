@@ -11,13 +11,7 @@ public sealed class AkkaSelectionsLink(Exchange exchange, string link) : ISelect
     private readonly IActorRef _end = exchange.Open(link);
 
     /// <inheritdoc/>
-    public async ValueTask SendAsync(SelectionBlock block, CancellationToken cancellation)
-    {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _end.Tell(new ExchangeEnd.Send(Operation.SendSelections, block, done), ActorRefs.NoSender);
-        using var _ = cancellation.Register(() => done.TrySetCanceled(cancellation));
-        await done.Task;
-    }
+    public ValueTask SendAsync(SelectionBlock block, CancellationToken cancellation) => Exchange.SendAsync(_end, Operation.SendSelections, block, cancellation);
 
     /// <inheritdoc/>
     public IDisposable Receive(Func<SelectionBlock, CancellationToken, ValueTask> deliver)

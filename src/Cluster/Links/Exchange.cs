@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Cluster.Tools.Singleton;
+using Operation = MassDpo.Cluster.V1.Call.Types.Operation;
 
 namespace MassDpo.Cluster.Links;
 
@@ -29,6 +30,15 @@ public sealed class Exchange
     {
         var end = $"{Akka.Cluster.Cluster.Get(_system).SelfAddress}/{Guid.NewGuid():N}";
         return _system.ActorOf(Props.Create(() => new ExchangeEnd(_hub, link, end)));
+    }
+
+    /// <summary>Makes a call through an end, and waits until it is done.</summary>
+    internal static async ValueTask SendAsync(IActorRef end, Operation operation, object content, CancellationToken cancellation)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        end.Tell(new ExchangeEnd.Send(operation, content, done), ActorRefs.NoSender);
+        using var _ = cancellation.Register(() => done.TrySetCanceled(cancellation));
+        await done.Task;
     }
 
     internal void Close(IActorRef end) => _system.Stop(end);

@@ -36,7 +36,7 @@ public sealed class PolicyWeights : ISnapshotTensors
     {
         (Config, _base, Lora, _adapter, IsOff) = (config, whole, lora, adapter, isOff);
         if (whole.ByName[WeightNames.Embedding] is var held && held.dtype != type)
-            _working = Moved(whole.ByName, new Placement(type, held.device), asTrained: true);
+            _working = Copies(whole.ByName, new Placement(type, held.device), held.requires_grad);
         var tensors = Computed;
         Embedding = tensors[WeightNames.Embedding];
         FinalNorm = tensors[WeightNames.FinalNorm];
@@ -159,9 +159,8 @@ public sealed class PolicyWeights : ISnapshotTensors
     /// <summary>A copy in another type or on another device; what an adapter adds stays float32.</summary>
     public PolicyWeights On(Placement placement)
     {
-        using var _ = no_grad();
-        var whole = new BaseTensors(Moved(_base.ByName, placement));
-        return _adapter is null ? new PolicyWeights(Config, whole) : new PolicyWeights(Config, whole, Lora, Moved(_adapter, placement.OfTrained), IsOff);
+        var whole = new BaseTensors(Copies(_base.ByName, placement));
+        return _adapter is null ? new PolicyWeights(Config, whole) : new PolicyWeights(Config, whole, Lora, Copies(_adapter, placement.OfTrained), IsOff);
     }
 
     /// <summary>The same policy with a fresh adapter, which adds nothing yet. The base stays shared.</summary>
@@ -198,11 +197,11 @@ public sealed class PolicyWeights : ISnapshotTensors
         }
     }
 
-    /// <summary>The same policy without an adapter: what that adds is added to the matrices.</summary>
+    /// <summary>The same policy without an adapter: what that adds is added to the matrices, in float32, in which they are held.</summary>
     public PolicyWeights Merged()
     {
         using var _ = no_grad();
-        var merged = Clones(_base.ByName, trainable: false, Embedding.dtype);
+        var merged = Copies(_base.ByName, Placement.OfTrained);
         for (var layer = 0; layer < Config.Layers; layer++)
         {
             foreach (var part in WeightNames.Projections)
@@ -212,7 +211,7 @@ public sealed class PolicyWeights : ISnapshotTensors
                     merged[WeightNames.Weight(layer, part)].add_(low.B.matmul(low.A) * low.Scale);
             }
         }
-        return new PolicyWeights(Config, merged);
+        return new PolicyWeights(Config, merged, Embedding.dtype);
     }
 
     /// <summary>
@@ -360,37 +359,23 @@ public sealed class PolicyWeights : ISnapshotTensors
     // Whole weights are held in a type, and computed in the same as these.
     private PolicyWeights Copy(bool trainable, ScalarType held)
     {
-        using var _ = no_grad();
-        var copies = Clones(Own, trainable, held);
+        var copies = Copies(Own, new Placement(held, Device), trainable);
         return _adapter is null ? new PolicyWeights(Config, copies, Embedding.dtype) : new PolicyWeights(Config, _base.Hold(), Lora, copies);
     }
 
-    private static SortedDictionary<string, Tensor> Clones(SortedDictionary<string, Tensor> tensors, bool trainable, ScalarType type)
+    private static SortedDictionary<string, Tensor> Copies(SortedDictionary<string, Tensor> tensors, Placement placement, bool trainable = false)
     {
+        using var _ = no_grad();
         var copies = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
         foreach (var (name, tensor) in tensors)
         {
             // The alias in between holds the memory too, and goes with the scope.
             using var scope = NewDisposeScope();
-            var copy = tensor.detach().to(type, tensor.device, copy: true).DetachFromDisposeScope();
+            var copy = tensor.detach().to(placement.Type, placement.Device, copy: true).DetachFromDisposeScope();
             copy.requires_grad = trainable;
             copies[name] = copy;
         }
         return copies;
-    }
-
-    private static SortedDictionary<string, Tensor> Moved(SortedDictionary<string, Tensor> tensors, Placement placement, bool asTrained = false)
-    {
-        using var _ = no_grad();
-        var moved = new SortedDictionary<string, Tensor>(StringComparer.Ordinal);
-        foreach (var (name, tensor) in tensors)
-        {
-            using var scope = NewDisposeScope();
-            var copy = tensor.detach().to(placement.Type, placement.Device, copy: true).DetachFromDisposeScope();
-            copy.requires_grad = asTrained && tensor.requires_grad;
-            moved[name] = copy;
-        }
-        return moved;
     }
 
     // Tensors of exactly these names and shapes; those given stay the caller's.

@@ -181,6 +181,28 @@ public sealed class PlacementTests : IDisposable
     }
 
     [Fact]
+    public void An_adapter_merged_into_a_base_in_bfloat16_adds_what_bfloat16_could_not_tell()
+    {
+        using var _ = NewDisposeScope();
+        using var whole = MadePolicy.Weights(Config(PolicyFamily.Llama, 0));
+        using var half = whole.On(new Placement(ScalarType.BFloat16, CPU));
+        using var fresh = half.WithFreshAdapter(Lora, seed: 1);
+        using var adapted = fresh.Copy();
+        using (no_grad())
+            foreach (var raised in adapted.Tensors.Where(tensor => tensor.Key.Contains("lora_B", StringComparison.Ordinal)))
+                raised.Value.fill_(1e-6);
+        using var merged = adapted.Merged();
+        Assert.Equal(ScalarType.BFloat16, merged.Placement.Type);
+        Assert.All(merged.Tensors.Values, tensor => Assert.Equal(ScalarType.Float32, tensor.dtype));
+        var changed = merged.Tensors.Count(tensor => !tensor.Value.data<float>().ToArray().SequenceEqual(half.Tensors[tensor.Key].to(ScalarType.Float32).data<float>().ToArray()));
+        Assert.Equal(adapted.Tensors.Count / 2, changed);
+        // What computes sees it rounded.
+        Assert.True(merged.Embedding.eq(merged.Tensors["model.embed_tokens.weight"].to(ScalarType.BFloat16)).all().item<bool>());
+        Assert.Equal(ScalarType.BFloat16, merged.Layers[0].Query.Weight.dtype);
+        Assert.True(merged.Layers[0].Query.Weight.eq(merged.Tensors["model.layers.0.self_attn.q_proj.weight"].to(ScalarType.BFloat16)).all().item<bool>());
+    }
+
+    [Fact]
     public void Weights_that_are_trained_in_bfloat16_collect_gradients_and_small_updates_in_float32()
     {
         using var _ = NewDisposeScope();
