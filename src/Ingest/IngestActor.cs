@@ -9,7 +9,11 @@ namespace MassDpo.Ingest;
 /// <summary>What an intake may hold.</summary>
 /// <param name="Name">of this intake, unique among all</param>
 /// <param name="Window">records held at most, with slots and without: more than (s+1)·B, so that the next batch is read while one is trained</param>
-public sealed record IngestOptions(string Name, int Window);
+public sealed record IngestOptions(string Name, int Window)
+{
+    /// <summary>Whether it may go on with what another process's intake held: then what is settled is asked for anew when it begins.</summary>
+    public bool TakesOver { get; init; }
+}
 
 /// <summary>What an <see cref="IngestActor"/> is told.</summary>
 public abstract record IngestMessage
@@ -57,7 +61,7 @@ public sealed class IngestActor(IActorContext<IngestMessage> context, ValidatedS
     {
         // Before anything else: what an earlier incarnation held is lost, and the learner must not count on it.
         context.Lacks("no epoch is open");
-        await control.SendAsync(new IntakeReady(options.Name, context.Incarnation, source.IsShared), cancellation);
+        await control.SendAsync(new IntakeReady(options.Name, context.Incarnation, source.IsShared || options.TakesOver), cancellation);
         _membership = control.Join(options.Name, notice => context.Self.Post(new IngestMessage.Noticed(notice)));
     }
 

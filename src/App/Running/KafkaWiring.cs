@@ -43,7 +43,7 @@ internal static class KafkaWiring
     /// <exception cref="InvalidDataException">topics are not what they must be</exception>
     public static async Task<RunWiring> OpenAsync(KafkaRunOptions options, Roles roles, LoadedPolicy policy, ILogger logger, CancellationToken cancellation)
     {
-        await EnsureTopicsAsync(options, roles, logger, cancellation);
+        await EnsureTopicsAsync(options, roles, logger, cancellation, isAlone: roles.HasFlag(Roles.Learner | Roles.Selector));
         var failure = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
         var source = roles.HasFlag(Roles.Selector)
             ? await KafkaSource.OpenAsync(options.Kafka, options.Source with { Warn = Note }, TimeProvider.System, cancellation)
@@ -69,9 +69,14 @@ internal static class KafkaWiring
     }
 
     /// <summary>Looks at the topics that these roles use, and makes what is missing.</summary>
-    public static async Task EnsureTopicsAsync(KafkaRunOptions options, Roles roles, ILogger logger, CancellationToken cancellation)
+    /// <param name="options">of the run</param>
+    /// <param name="roles">of this process</param>
+    /// <param name="logger">told of what was made, and of what was left out</param>
+    /// <param name="cancellation">ends it</param>
+    /// <param name="isAlone">whether the links of the run need no topics</param>
+    public static async Task EnsureTopicsAsync(KafkaRunOptions options, Roles roles, ILogger logger, CancellationToken cancellation, bool isAlone = false)
     {
-        var found = await TopicKeeper.EnsureAsync(options.Kafka, options.Topics, roles, cancellation, isAlone: roles.HasFlag(Roles.Learner | Roles.Selector));
+        var found = await TopicKeeper.EnsureAsync(options.Kafka, options.Topics, roles, cancellation, isAlone);
         foreach (var note in found.Notes)
             logger.LogInformation("{Note}", note);
     }

@@ -4,7 +4,6 @@ using MassDpo.Ingest.Sources;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Shared.Settings;
 using MassDpo.Shared.Settings.Hocon;
-using MassDpo.Shared.Sources;
 using static TorchSharp.torch;
 
 namespace MassDpo.App.Running;
@@ -20,8 +19,8 @@ internal sealed record RunInputs(string Policy, IReadOnlyList<string>? Data, IRe
     /// <summary>Topic of the records; null: they did not come from one. How its cluster is reached, stands in the settings.</summary>
     public string? Topic { get; init; }
 
-    public static RunInputs Of(string policy, IRecordSource? source, RunOptions options) =>
-        new(Path.GetFullPath(policy), source is FileSource files ? [.. files.Files.Select(file => Path.GetFullPath(file))] : null, options.Settings);
+    public static RunInputs Of(string policy, RunWiring wiring, RunOptions options) =>
+        new(Path.GetFullPath(policy), ((wiring.Source as FileSource)?.Files ?? wiring.Files)?.Select(file => Path.GetFullPath(file)).ToList(), options.Settings) { Topic = wiring.Topic };
 
     /// <exception cref="InvalidDataException">the directory holds no run, or what it holds is malformed</exception>
     public static RunInputs Read(string run)

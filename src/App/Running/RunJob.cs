@@ -43,6 +43,12 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
     /// <summary>Makes the host of the run's actors, which ends with the run; by default they run in this process alone.</summary>
     public Func<ActorHost> NewHost { get; init; } = () => new LocalHost(TimeProvider.System, logger);
 
+    /// <summary>The policy of the request, where others of this process have loaded it, who dispose it; null: the job loads it for itself.</summary>
+    public LoadedPolicy? Policy { get; init; }
+
+    /// <summary>The cluster that it runs in, for the report; null: none.</summary>
+    public Func<JsonObject>? Cluster { get; init; }
+
     /// <summary>How the run's actors stand; before it has begun, that it has not.</summary>
     public HostHealth Health => Volatile.Read(ref _host)?.Health ?? HostHealth.NotBegun;
 
@@ -67,7 +73,8 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         Volatile.Write(ref _host, host);
         await using var watch = request.Watch is { } how ? await ProcessWatch.StartAsync(how, host, logger) : null;
         set_num_threads(options.Threads);
-        using var policy = LoadedPolicy.Load(request.Policy, options.Policy);
+        using var own = Policy is null ? LoadedPolicy.Load(request.Policy, options.Policy) : null;
+        var policy = Policy ?? own!;
         options.CheckFeatures(policy.Weights.Lora is not null);
         using var directory = RunDirectory.Open(request.Output, files ?? PhysicalFiles.Instance);
         CheckPlaceOfResult(directory);
@@ -78,7 +85,7 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
         wiring.Attach(host);
         var (evaluation, reference) = await LoadEvaluationAsync(policy, stop);
         var before = evaluation is null ? null : Evaluator.Measure(policy, policy.Weights, evaluation, reference, request.EvaluationOptions);
-        var inputs = RunInputs.Of(request.Policy, wiring.Source, options) with { Topic = wiring.Topic };
+        var inputs = RunInputs.Of(request.Policy, wiring, options);
         var noted = false;
         LearnerOutcome outcome;
         try
@@ -102,6 +109,8 @@ public sealed class RunJob(RunRequest request, ILogger logger, IFiles? files = n
             after = Evaluator.Measure(policy, trained, evaluation, reference, request.EvaluationOptions);
         }
         var report = RunReport.Of(options, outcome, before, after, cache?.Use);
+        if (Cluster is not null)
+            report["cluster"] = Cluster();
         RunReport.Write(directory, directory.Report, report);
         return new RunResult(outcome, report, before, after);
 

@@ -151,7 +151,7 @@ public sealed record RunOptions
         return new RunIdentity(values);
     }
 
-    private static bool IsOfRun(string key) => !new[] { "sft.", "eval.", "demo.", "compare.", "generation.", "watch." }.Any(section => key.StartsWith(section, StringComparison.Ordinal));
+    private static bool IsOfRun(string key) => !new[] { "sft.", "eval.", "demo.", "compare.", "generation.", "watch.", "cluster." }.Any(section => key.StartsWith(section, StringComparison.Ordinal));
 
     private static FeatureForm Features(EffectiveSettings settings, long seed)
     {

@@ -13,6 +13,9 @@ internal sealed record RunWiring(PipelineLinks Links, IRecordSource? Source, str
     /// <summary>Stands before the names of this process's actors where several processes are joined; else empty.</summary>
     public string Process { get; init; } = "";
 
+    /// <summary>Files of the records, in order, where they come from files that this process does not read itself; else null.</summary>
+    public IReadOnlyList<string>? Files { get; init; }
+
     /// <summary>The topic of the records; null: they do not come from one.</summary>
     public string? Topic { get; init; }
 
@@ -24,6 +27,9 @@ internal sealed record RunWiring(PipelineLinks Links, IRecordSource? Source, str
 
     /// <summary>A process that holds all, on links of the caller's.</summary>
     public static RunWiring Embedded(PipelineLinks links, IRecordSource source) => new(links, source, source.Identity);
+
+    /// <summary>Whether its intake may go on with what another process's intake held.</summary>
+    public bool TakesOver { get; init; }
 
     /// <summary>Gives this process's part of the input back in order, so that others go on with it; null: there is nobody else.</summary>
     public Func<Task>? GiveBack { get; init; }

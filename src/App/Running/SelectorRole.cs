@@ -1,6 +1,7 @@
 using MassDpo.Ingest;
 using MassDpo.Ingest.Records;
 using MassDpo.Policy.Devices;
+using MassDpo.Policy.Encoding;
 using MassDpo.Selection;
 using MassDpo.Selection.References;
 using MassDpo.Shared.Actors;
@@ -10,7 +11,7 @@ using Microsoft.Extensions.Logging;
 
 namespace MassDpo.App.Running;
 
-/// <summary>The intake and the selectors of a process, which share a policy, its reference log-probabilities and a source of records.</summary>
+/// <summary>The intake and the selectors of a process. Selectors share a policy and its reference log-probabilities.</summary>
 internal static class SelectorRole
 {
     /// <summary>What is kept of the reference's log-probabilities, to be given to <see cref="Spawn"/> and disposed after the host has stopped.</summary>
@@ -24,15 +25,21 @@ internal static class SelectorRole
             : new ReferenceCache(memory, policy.ScoringFingerprint, ReferenceStore.Open(directory, disk, files, note => logger.LogWarning("{Note}", note)));
     }
 
-    /// <summary>Spawns the actors; they begin at once. The caller stops the host.</summary>
+    /// <summary>Spawns selectors and an intake; they begin at once. The caller stops the host.</summary>
+    public static void Spawn(ActorHost host, PipelineLinks links, LoadedPolicy policy, ReferenceCache cache, IRecordSource source, RunOptions options, string process = "")
+    {
+        SpawnSelectors(host, links, policy, cache, options, process);
+        SpawnIntake(host, links, policy.Encoder, source, options, process);
+    }
+
+    /// <summary>Spawns the selectors.</summary>
     /// <param name="host">runs them</param>
     /// <param name="links">join them to each other and to the learner</param>
     /// <param name="policy">as the run found it</param>
     /// <param name="cache">of the reference's log-probabilities</param>
-    /// <param name="source">of the records</param>
     /// <param name="options">of the run</param>
     /// <param name="process">stands before the actors' names, where several processes are joined; else empty</param>
-    public static void Spawn(ActorHost host, PipelineLinks links, LoadedPolicy policy, ReferenceCache cache, IRecordSource source, RunOptions options, string process = "")
+    public static void SpawnSelectors(ActorHost host, PipelineLinks links, LoadedPolicy policy, ReferenceCache cache, RunOptions options, string process)
     {
         var (control, pools, selections, snapshots) = links;
         host.Instruments.ObserveReferenceCache(() => cache.Use);
@@ -46,8 +53,20 @@ internal static class SelectorRole
                 },
                 new ActorOptions { Dispatch = Dispatch.OwnThread });
         }
-        var records = new ValidatedSource(source, new RecordValidator(policy.Encoder, options.Duplicates, options.Files.MaxRecordBytes), options.Validators);
-        var intake = new IngestOptions(process + "ingest", options.Window);
-        host.Spawn<IngestMessage>(intake.Name, context => new IngestActor(context, records, control, pools, intake));
+    }
+
+    /// <summary>Spawns an intake.</summary>
+    /// <param name="host">runs it</param>
+    /// <param name="links">join it to selectors and the learner</param>
+    /// <param name="encoder">of the policy, as the run found it</param>
+    /// <param name="source">of the records</param>
+    /// <param name="options">of the run</param>
+    /// <param name="process">stands before the actor's name, where several processes are joined; else empty</param>
+    /// <param name="takesOver">whether it may go on with what another process's intake held</param>
+    public static void SpawnIntake(ActorHost host, PipelineLinks links, RecordEncoder encoder, IRecordSource source, RunOptions options, string process, bool takesOver = false)
+    {
+        var records = new ValidatedSource(source, new RecordValidator(encoder, options.Duplicates, options.Files.MaxRecordBytes), options.Validators);
+        var intake = new IngestOptions(process + "ingest", options.Window) { TakesOver = takesOver };
+        host.Spawn<IngestMessage>(intake.Name, context => new IngestActor(context, records, links.Control, links.Pools, intake));
     }
 }

@@ -12,6 +12,30 @@ namespace MassDpo.App.Verbs;
 /// <summary><c>massdpo run</c>: the main job.</summary>
 internal static class RunVerb
 {
+    /// <summary>Flags of a run's settings.</summary>
+    public static (string Flag, string Key, string Value, string Description)[] Flags { get; } =
+    [
+        ("--selector", "selection.method", "mass|exact|random|hardest|all", "How negatives are chosen."),
+        ("--features", "selection.features", "output|head|hidden|lora", "What mass and exact compare candidates by."),
+        ("--negatives", "selection.negatives", "N", "Negatives kept per record."),
+        ("--beta", "learner.beta", "BETA", "β of the loss."),
+        ("--learning-rate", "learner.learning-rate", "RATE", "Learning rate after the warm-up."),
+        ("--batch", "learner.batch", "N", "Records per update."),
+        ("--passes", "ingest.passes", "N", "Passes over the files."),
+        ("--shuffle", "ingest.shuffle", "all|N|none", "Order of each pass; N: through a buffer of N records."),
+        ("--max-records", "ingest.max-records", "N", "Records after which the input ends; 0: no limit."),
+        ("--evaluate-every", "metrics.evaluate-every", "N", "Records between evaluations on --eval; 0: before and after alone."),
+        ("--max-staleness", "slots.max-staleness", "N", "Versions by which a selection may be older than the policy that it trains."),
+        ("--selectors", "selection.selectors", "N", "Selectors, each on a thread of its own."),
+        KafkaOption.Bootstrap,
+        ("--topic", "kafka.topics.input", "NAME", "Topic of the records."),
+        ("--from", "kafka.from", "earliest|latest|committed|TIME", "Where a run begins in a topic; one that goes on, goes on where it was."),
+        ("--compute-type", PlacementSettings.ComputeTypeKey, "float32|bfloat16", "Type of weights and activations."),
+        ("--device", PlacementSettings.DeviceKey, "cpu|cuda|cuda:N", "Where the policy is computed."),
+        ("--threads", "runtime.threads", "N", "Threads inside one tensor operation."),
+        ("--seed", "runtime.seed", "N", "Of everything that is drawn at random."),
+    ];
+
     public static Command Create(RunSeams seams)
     {
         var command = new Command("run", "Trains a policy on a stream of preferences and keeps the record of every choice.").WithDetails("""
@@ -35,26 +59,7 @@ internal static class RunVerb
         var continueWithChanges = new Option<bool>("--continue-with-changes") { Description = "Go on in OUTPUT though settings, data or policy differ; the report says so." };
         foreach (var option in new Option[] { data, policy, output, evaluation, roles, continueWithChanges, forceClaim })
             command.Options.Add(option);
-        var settings = new SettingOptions(command,
-            ("--selector", "selection.method", "mass|exact|random|hardest|all", "How negatives are chosen."),
-            ("--features", "selection.features", "output|head|hidden|lora", "What mass and exact compare candidates by."),
-            ("--negatives", "selection.negatives", "N", "Negatives kept per record."),
-            ("--beta", "learner.beta", "BETA", "β of the loss."),
-            ("--learning-rate", "learner.learning-rate", "RATE", "Learning rate after the warm-up."),
-            ("--batch", "learner.batch", "N", "Records per update."),
-            ("--passes", "ingest.passes", "N", "Passes over the files."),
-            ("--shuffle", "ingest.shuffle", "all|N|none", "Order of each pass; N: through a buffer of N records."),
-            ("--max-records", "ingest.max-records", "N", "Records after which the input ends; 0: no limit."),
-            ("--evaluate-every", "metrics.evaluate-every", "N", "Records between evaluations on --eval; 0: before and after alone."),
-            ("--max-staleness", "slots.max-staleness", "N", "Versions by which a selection may be older than the policy that it trains."),
-            ("--selectors", "selection.selectors", "N", "Selectors, each on a thread of its own."),
-            KafkaOption.Bootstrap,
-            ("--topic", "kafka.topics.input", "NAME", "Topic of the records."),
-            ("--from", "kafka.from", "earliest|latest|committed|TIME", "Where a run begins in a topic; one that goes on, goes on where it was."),
-            ("--compute-type", PlacementSettings.ComputeTypeKey, "float32|bfloat16", "Type of weights and activations."),
-            ("--device", PlacementSettings.DeviceKey, "cpu|cuda|cuda:N", "Where the policy is computed."),
-            ("--threads", "runtime.threads", "N", "Threads inside one tensor operation."),
-            ("--seed", "runtime.seed", "N", "Of everything that is drawn at random."));
+        var settings = new SettingOptions(command, Flags);
         command.SetAction((parsed, cancellation) =>
         {
             var effective = settings.Read(parsed);
@@ -115,7 +120,7 @@ internal static class RunVerb
         var logger = logging.CreateLogger("massdpo");
         var job = new SelectorJob(policy, options, watch, logger);
         var end = await job.RunAsync(loaded => KafkaWiring.OpenAsync(kafka, Roles.Selector, loaded, logger, stop), Output.ErrorLine, stop);
-        Output.Line(end == SelectorEnd.InputEnded ? "Done: the input has ended." : "Stopped as asked; others go on with this process's part of the input.");
+        Output.Line(end == MemberEnd.InputEnded ? "Done: the input has ended." : "Stopped as asked; others go on with this process's part of the input.");
         return ExitCode.Done;
     }
 

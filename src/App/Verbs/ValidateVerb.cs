@@ -70,6 +70,7 @@ internal static class ValidateVerb
         GenerationSettings.From(settings);
         WatchOptions.From(settings);
         KafkaRunOptions.From(settings);
+        ClusterOptions.From(settings);
     }
 
     private static async Task<int> CheckRecordsAsync(string path, string? policyDirectory, EffectiveSettings settings, CancellationToken cancellation)

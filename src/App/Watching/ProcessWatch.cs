@@ -1,9 +1,11 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using MassDpo.Shared.Actors;
 using Microsoft.Extensions.Logging;
 
@@ -17,20 +19,20 @@ public sealed class ProcessWatch : IAsyncDisposable
 {
     private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    private readonly ActorHost _host;
+    private readonly Watched _watched;
     private readonly byte[]? _token;
     private readonly PrometheusCollector? _metrics;
     private readonly HttpServer? _server;
     private readonly OtlpExport? _otlp;
 
-    private ProcessWatch(WatchOptions options, ActorHost host, IPEndPoint? place)
+    private ProcessWatch(WatchOptions options, Watched watched, IPEndPoint? place)
     {
-        _host = host;
+        _watched = watched;
         _token = options.Token is { } token ? Digest(token) : null;
         if (place is not null)
         {
             _server = new HttpServer(place, Answer, TimeProvider.System);
-            _metrics = new PrometheusCollector(host.Instruments.Meter);
+            _metrics = new PrometheusCollector(watched.Meter);
         }
         if (options.Otlp is { } collector)
             _otlp = new OtlpExport(collector);
@@ -41,13 +43,17 @@ public sealed class ProcessWatch : IAsyncDisposable
 
     /// <summary>Begins, and tells where it listens.</summary>
     /// <exception cref="IOException">it cannot listen where it is told to</exception>
-    public static async ValueTask<ProcessWatch> StartAsync(WatchOptions options, ActorHost host, ILogger logger)
+    public static ValueTask<ProcessWatch> StartAsync(WatchOptions options, ActorHost host, ILogger logger) => StartAsync(options, new Watched(() => host.Health, host.Instruments.Meter), logger);
+
+    /// <summary>The same, of a process that has several hosts, or a part in something larger.</summary>
+    /// <exception cref="IOException">it cannot listen where it is told to</exception>
+    public static async ValueTask<ProcessWatch> StartAsync(WatchOptions options, Watched watched, ILogger logger)
     {
         var place = options.Listen is { } listen ? await FindAsync(listen.Host, listen.Port) : null;
         ProcessWatch watch;
         try
         {
-            watch = new ProcessWatch(options, host, place);
+            watch = new ProcessWatch(options, watched, place);
         }
         catch (SocketException e)
         {
@@ -92,8 +98,8 @@ public sealed class ProcessWatch : IAsyncDisposable
             return HttpAnswer.Refusal(401, "Authorization: Bearer with the token of watch.token is asked for here", "WWW-Authenticate: Bearer realm=\"massdpo\"");
         return request.Path switch
         {
-            "/health/live" => Live(_host.Health),
-            "/health/ready" => Ready(_host.Health),
+            "/health/live" => Live(_watched.Health()),
+            "/health/ready" => Ready(_watched.Health()),
             "/metrics" => new HttpAnswer(200, PrometheusText.ContentType, _metrics!.Collect()),
             _ => HttpAnswer.Refusal(404, "there are /health/live, /health/ready and /metrics"),
         };
@@ -105,17 +111,32 @@ public sealed class ProcessWatch : IAsyncDisposable
 
     private static byte[] Digest(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 
-    private static HttpAnswer Live(HostHealth health) => health.Failure is { } failure
-        ? Json(503, new { status = "failed", reason = failure.Message })
-        : Json(200, new { status = "live" });
+    private HttpAnswer Live(HostHealth health) => health.Failure is { } failure ? Json(503, "failed", ("reason", failure.Message)) : Json(200, "live");
 
-    private static HttpAnswer Ready(HostHealth health) => health switch
+    private HttpAnswer Ready(HostHealth health) => health switch
     {
-        { IsReady: true } => Json(200, new { status = "ready" }),
-        { Failure: { } failure } => Json(503, new { status = "failed", reason = failure.Message }),
-        { HasBegun: false } => Json(503, new { status = "not ready", lacking = new { process = "it has not begun" } }),
-        _ => Json(503, new { status = "not ready", lacking = health.Lacking }),
+        { IsReady: true } => Json(200, "ready"),
+        { Failure: { } failure } => Json(503, "failed", ("reason", failure.Message)),
+        { HasBegun: false } => Json(503, "not ready", ("lacking", new { process = "it has not begun" })),
+        _ => Json(503, "not ready", ("lacking", health.Lacking)),
     };
 
-    private static HttpAnswer Json(int status, object body) => new(status, "application/json", JsonSerializer.Serialize(body, Plain) + "\n");
+    private HttpAnswer Json(int code, string status, params (string Name, object Value)[] more)
+    {
+        var body = new Dictionary<string, object> { ["status"] = status };
+        foreach (var (name, value) in more)
+            body[name] = value;
+        if (_watched.Cluster?.Invoke() is { } cluster)
+            body["cluster"] = cluster;
+        return new HttpAnswer(code, "application/json", JsonSerializer.Serialize(body, Plain) + "\n");
+    }
+}
+
+/// <summary>What of a process is watched.</summary>
+/// <param name="Health">how it stands</param>
+/// <param name="Meter">what is measured of it</param>
+public sealed record Watched(Func<HostHealth> Health, Meter Meter)
+{
+    /// <summary>The cluster as this process sees it; null: it is in none.</summary>
+    public Func<JsonObject>? Cluster { get; init; }
 }

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Configuration;
 using MassDpo.Shared.Actors;
+using MassDpo.Shared.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace MassDpo.Cluster.Actors;
@@ -21,8 +22,9 @@ public sealed class AkkaHost : ActorHost
     /// <param name="clock">of all actors</param>
     /// <param name="logger">of their failures</param>
     /// <param name="name">of the actor above them, which no other of the system has</param>
+    /// <param name="instruments">of a process that has several hosts, which outlive this one; null: its own</param>
     /// <exception cref="ConfigurationException">the system was made without the defaults</exception>
-    public AkkaHost(ActorSystem system, TimeProvider clock, ILogger logger, string name = "massdpo") : base(clock, logger)
+    public AkkaHost(ActorSystem system, TimeProvider clock, ILogger logger, string name = "massdpo", Instruments? instruments = null) : base(clock, logger, instruments)
     {
         if (!system.Dispatchers.HasDispatcher(OwnThread))
             throw new ConfigurationException($"the actor system '{system.Name}' has no dispatcher '{OwnThread}': make it with its configuration .WithFallback({nameof(AkkaHost)}.{nameof(Defaults)})");

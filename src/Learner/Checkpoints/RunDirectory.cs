@@ -41,7 +41,8 @@ public sealed class RunDirectory : IDisposable
     private string Epoch => Path.Combine(Root, "epoch");
 
     /// <summary>Opens a directory, creating it where it is absent, and takes its lock.</summary>
-    /// <exception cref="IOException">another process runs in it, or it cannot be written</exception>
+    /// <exception cref="DirectoryInUseException">another process runs in it</exception>
+    /// <exception cref="IOException">it cannot be written</exception>
     public static RunDirectory Open(string path, IFiles files)
     {
         var isNew = !files.FolderExists(path);
@@ -51,7 +52,7 @@ public sealed class RunDirectory : IDisposable
         if (isNew && Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))) is { } parent)
             files.SyncFolder(parent);
         var held = files.TryLock(Path.Combine(path, "lock"))
-            ?? throw new IOException($"{path} is in use by another process: wait for it to end, or choose another output directory");
+            ?? throw new DirectoryInUseException($"{path} is in use by another process: wait for it to end, or choose another output directory");
         return new RunDirectory(path, files, held);
     }
 
@@ -94,3 +95,6 @@ public sealed class RunDirectory : IDisposable
 
     public void Dispose() => _lock.Dispose();
 }
+
+/// <summary>Another process runs in an output directory.</summary>
+public sealed class DirectoryInUseException(string message) : IOException(message);

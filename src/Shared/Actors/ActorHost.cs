@@ -7,7 +7,10 @@ namespace MassDpo.Shared.Actors;
 /// Runs actors: gives each a mailbox and a place to run, restarts one that throws after a growing pause, and stops all with the reason when one fails
 /// too often. How an actor lives is the same in all hosts (<see cref="ActorLife{TMessage}"/>); what differs is where it does and whose clock it sees.
 /// </summary>
-public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisposable
+/// <param name="clock">of its actors</param>
+/// <param name="logger">of their failures</param>
+/// <param name="instruments">of a process that has several hosts, which outlive this one; null: its own</param>
+public abstract class ActorHost(TimeProvider clock, ILogger logger, Instruments? instruments = null) : IAsyncDisposable
 {
     internal const string Starts = "it has not started";
 
@@ -20,8 +23,8 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
 
     public TimeProvider Clock { get; } = clock;
 
-    /// <summary>What is measured of its actors; it ends with the host.</summary>
-    public Instruments Instruments { get; } = new(clock);
+    /// <summary>What is measured of its actors; where they are its own they end with it.</summary>
+    public Instruments Instruments { get; } = instruments ?? new Instruments(clock);
 
     /// <summary>Whether it works, and what its actors still lack.</summary>
     public HostHealth Health
@@ -74,7 +77,8 @@ public abstract class ActorHost(TimeProvider clock, ILogger logger) : IAsyncDisp
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
-        Instruments.Dispose();
+        if (instruments is null)
+            Instruments.Dispose();
         GC.SuppressFinalize(this);
     }
 

@@ -9,6 +9,14 @@ public sealed record HostHealth(Exception? Failure, bool HasBegun, IReadOnlyDict
     /// <summary>Of one that has nothing to run yet.</summary>
     public static HostHealth NotBegun { get; } = new(null, false, new Dictionary<string, string>());
 
+    /// <summary>Of a process that has several: the first failure, and all that is lacking. Those that have nothing to run lack nothing.</summary>
+    public static HostHealth Of(IEnumerable<HostHealth> parts)
+    {
+        var all = parts.ToList();
+        return new HostHealth(all.Select(part => part.Failure).FirstOrDefault(failure => failure is not null), all.Any(part => part.HasBegun),
+            all.SelectMany(part => part.Lacking).DistinctBy(lack => lack.Key).ToDictionary());
+    }
+
     /// <summary>Whether all that it runs can do its work.</summary>
     public bool IsReady => Failure is null && HasBegun && Lacking.Count == 0;
 }

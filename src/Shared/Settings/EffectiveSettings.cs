@@ -58,6 +58,9 @@ public sealed class EffectiveSettings
         ? [.. block.Paths().Where(entry => entry.Value is not HoconObject).Select(entry => KeyValuePair.Create(entry.Path, _values.GetString($"{key}.{entry.Path}")))]
         : [];
 
+    /// <summary>A block that is handed on, as HOCON without its name; empty where there is none.</summary>
+    public string HandOn(string key) => _values.Find(key) is HoconObject block ? block.Render() : "";
+
     /// <summary>The settings that there are, with their defaults: all of <c>reference.conf</c> but the blocks that are handed on.</summary>
     public static IEnumerable<HoconLeaf> Documented => Reference.Paths().Where(leaf => leaf.Value is not HoconObject);
 

@@ -35,13 +35,14 @@ public sealed class Instruments : IDisposable
     private static readonly InstrumentRow ReferenceBytesRow = new("massdpo.reference_cache.size", InstrumentKind.Gauge, "By", "in", "Bytes of reference log-probabilities that are kept, by where.");
     private static readonly InstrumentRow RestartsRow = new("massdpo.actor.restarts", InstrumentKind.Counter, "{restart}", "actor", "Restarts of an actor that failed.");
 
+    private static readonly InstrumentRow MembersRow = new("massdpo.cluster.members", InstrumentKind.Gauge, "{node}", "state", "Nodes of the cluster as this one sees it, by their state; those that cannot be reached are counted as unreachable alone.");
     private static readonly InstrumentRow CutTokensRow = new("massdpo.tokens.cut", InstrumentKind.Counter, "{token}", null, "Tokens that truncation took from prompts and candidates of records trained on.");
 
     /// <summary>Every instrument that there is.</summary>
     public static IReadOnlyList<InstrumentRow> Table { get; } =
     [
         AppliedRow, DeadRow, UpdatesRow, LossRow, StalenessRow, VersionRow, EpochRow, SnapshotAgeRow, SnapshotBytesRow, SlotsOpenRow, SlotsFilledRow, BlocksWaitingRow, LeasesExpiredRow,
-        CheckpointDurationRow, CheckpointAgeRow, SelectionDurationRow, ReferencesRow, ReferenceBytesRow, InHandRow, InputLagRow, RestartsRow, CutTokensRow,
+        CheckpointDurationRow, CheckpointAgeRow, SelectionDurationRow, ReferencesRow, ReferenceBytesRow, InHandRow, InputLagRow, RestartsRow, MembersRow, CutTokensRow,
     ];
 
     private readonly TimeProvider _clock;
@@ -63,6 +64,7 @@ public sealed class Instruments : IDisposable
     private long _checkpointAt = long.MinValue;
     private long _inHand = -1;
     private Func<ReferenceCacheUse>? _referenceCache;
+    private Func<IEnumerable<KeyValuePair<string, long>>>? _members;
     private (int Open, int Filled, int Waiting)? _slots;
 
     /// <param name="clock">of the host, for what takes time</param>
@@ -90,6 +92,7 @@ public sealed class Instruments : IDisposable
         Gauge<double>(CheckpointAgeRow, () => Volatile.Read(ref _checkpointAt) is var at and > long.MinValue ? [new Measurement<double>(_clock.GetElapsedTime(at).TotalSeconds)] : []);
         Gauge<long>(InHandRow, () => Volatile.Read(ref _inHand) is var records and >= 0 ? [new Measurement<long>(records)] : []);
         Gauge(InputLagRow, OfLags);
+        Gauge<long>(MembersRow, () => Volatile.Read(ref _members) is { } members ? [.. members().Select(state => new Measurement<long>(state.Value, new KeyValuePair<string, object?>(MembersRow.Attribute!, state.Key)))] : []);
         Meter.CreateObservableCounter(ReferencesRow.Name, () => OfReferences(ReferencesRow, use => [("memory", use.FromMemory), ("disk", use.DiskBytes is null ? null : use.FromDisk), ("model", use.Computed)]),
             UnitOf(ReferencesRow), ReferencesRow.Description);
         Gauge(ReferenceBytesRow, () => OfReferences(ReferenceBytesRow, use => [("memory", use.MemoryBytes), ("disk", use.DiskBytes)]));
@@ -172,6 +175,9 @@ public sealed class Instruments : IDisposable
 
     /// <summary>Has the use of reference log-probabilities told by who knows it, from any thread, while somebody listens.</summary>
     public void ObserveReferenceCache(Func<ReferenceCacheUse> use) => Volatile.Write(ref _referenceCache, use);
+
+    /// <summary>Has the nodes of a cluster told by who knows them, by their state, from any thread, while somebody listens.</summary>
+    public void ObserveMembers(Func<IEnumerable<KeyValuePair<string, long>>> members) => Volatile.Write(ref _members, members);
 
     /// <summary>An actor failed and is made anew.</summary>
     public void Restarted(string actor) => _restarts.Add(1, new KeyValuePair<string, object?>(RestartsRow.Attribute!, actor));

@@ -1,0 +1,4 @@
+using MassDpo.App.Verbs;
+using MassDpo.Cluster.Verbs;
+
+return await CommandLine.RunAsync(args, null, ClusterVerb.Create());
