@@ -54,8 +54,8 @@ public sealed class SimulatedRun : IDisposable
         _links = PipelineLinks.Local();
         _directory = RunDirectory.Open(output, files ?? PhysicalFiles.Instance);
         _source = stream.Open(options);
-        RunInputs.Of(stream.PolicyDirectory, _source, options).Write(_directory);
         var links = faults?.Invoke(_links) ?? _links;
+        RunInputs.Of(stream.PolicyDirectory, RunWiring.Embedded(links, _source), options).Write(_directory);
         _learner = new LearnerRole(_host, links, stream.Policy, _source.Identity, _directory, options, new LearnerSeams(progress ?? (_ => { }), Tapped.Add));
         _cache = SelectorRole.OpenCache(stream.Policy, options, _directory.Files, NullLogger.Instance);
         // All on the schedule's one thread.

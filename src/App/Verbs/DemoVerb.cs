@@ -28,7 +28,7 @@ internal static class DemoVerb
         var kafka = new Option<bool>("--kafka") { Description = "The same job in five processes, joined over Kafka." };
         command.Options.Add(output);
         command.Options.Add(kafka);
-        var settings = new SettingOptions(command, "demo.conf",
+        var settings = new SettingOptions(command, SettingOptions.Recipe("demo.conf"),
             ("--records", "demo.records", "N", "Records of the stream."),
             ("--seed", "runtime.seed", "N", "Of everything that is drawn at random."));
         command.SetAction((parsed, cancellation) => parsed.GetValue(kafka)

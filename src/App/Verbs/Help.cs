@@ -32,7 +32,12 @@ internal static class Help
 
         public override int Invoke(ParseResult parseResult)
         {
+            // Whatever the file is called that the program was started from.
+            var (output, text) = (parseResult.InvocationConfiguration.Output, new StringWriter());
+            parseResult.InvocationConfiguration.Output = text;
             var result = inner.Invoke(parseResult);
+            parseResult.InvocationConfiguration.Output = output;
+            output.Write(text.ToString().Replace($"\n  {RootCommand.ExecutableName} ", "\n  massdpo ", StringComparison.Ordinal));
             if (Details.TryGetValue(parseResult.CommandResult.Command, out var details))
                 parseResult.InvocationConfiguration.Output.WriteLine(details + Environment.NewLine);
             return result;

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.CommandLine;
+using System.Reflection;
 using MassDpo.Shared.Settings;
 using MassDpo.Shared.Settings.Hocon;
 
@@ -13,7 +14,7 @@ internal sealed class SettingOptions
     private readonly Option<FileInfo?> _config = new("--config") { Description = "A HOCON file of settings; hocon/reference.conf documents them all.", HelpName = "FILE" };
     private readonly Option<string[]> _set = new("--set") { Description = "One setting; may be given several times.", HelpName = "key=value" };
     private readonly List<(Option<string?> Option, string Key)> _flags = [];
-    private readonly string? _recipe;
+    private readonly HoconDocument? _recipe;
 
     /// <param name="command">gets the options</param>
     /// <param name="flags">name, setting, name of its value in the help, description</param>
@@ -23,14 +24,15 @@ internal sealed class SettingOptions
     }
 
     /// <param name="command">gets the options</param>
-    /// <param name="recipe">a file of settings within the program that lies below all that is given</param>
+    /// <param name="recipe">settings that lie below all that is given; null: none</param>
     /// <param name="flags">name, setting, name of its value in the help, description</param>
-    public SettingOptions(Command command, string? recipe, params (string Flag, string Key, string Value, string Description)[] flags)
+    public SettingOptions(Command command, HoconDocument? recipe, params (string Flag, string Key, string Value, string Description)[] flags)
     {
         _recipe = recipe;
+        var defaults = recipe is null ? EffectiveSettings.Reference : recipe.WithFallback(EffectiveSettings.ReferenceDocument).Resolve();
         foreach (var (flag, key, value, description) in flags)
         {
-            var option = new Option<string?>(flag) { Description = $"{description} [default: {EffectiveSettings.Reference.GetString(key)}]", HelpName = value };
+            var option = new Option<string?>(flag) { Description = $"{description} [default: {defaults.GetString(key)}]", HelpName = value };
             _flags.Add((option, key));
             command.Options.Add(option);
         }
@@ -45,7 +47,7 @@ internal sealed class SettingOptions
     {
         var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? ""));
-        return Load(parsed, environment, above is null ? Recipe() : above.WithFallback(Recipe() ?? HoconDocument.Empty));
+        return Load(parsed, environment, above is null ? _recipe : above.WithFallback(_recipe ?? HoconDocument.Empty));
     }
 
     /// <summary>What is given in this call over the settings that a run had: its environment was another.</summary>
@@ -60,12 +62,12 @@ internal sealed class SettingOptions
     }
 
     /// <summary>A file of settings within the program.</summary>
-    public static HoconDocument Recipe(string name)
+    /// <param name="name">of the file</param>
+    /// <param name="program">that it is in; null: this one</param>
+    public static HoconDocument Recipe(string name, Assembly? program = null)
     {
-        using var stream = typeof(SettingOptions).Assembly.GetManifestResourceStream(name)!;
+        using var stream = (program ?? typeof(SettingOptions).Assembly).GetManifestResourceStream(name)!;
         using var reader = new StreamReader(stream);
         return HoconDocument.Parse(reader.ReadToEnd(), "hocon/" + name);
     }
-
-    private HoconDocument? Recipe() => _recipe is null ? null : Recipe(_recipe);
 }

@@ -2,7 +2,6 @@ using System.Globalization;
 using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Configuration;
-using MassDpo.Cluster.Links;
 using Microsoft.Extensions.Logging;
 
 namespace MassDpo.Cluster.Nodes;
@@ -50,7 +49,7 @@ internal sealed class ClusterNode : IAsyncDisposable
     {
         const string tcp = "akka.remote.dot-netty.tcp";
         if (join is null && config.GetStringList("akka.cluster.seed-nodes", []).Count == 0)
-            throw new InvalidDataException("akka.cluster.seed-nodes is empty: name the nodes by which this one joins, akka.tcp://NAME@HOST:PORT each, or give --seed HOST:PORT; the first of them begins the cluster");
+            throw new InvalidDataException("akka.cluster.seed-nodes is empty: name the nodes by which this one joins, akka.tcp://NAME@HOST:PORT each, or give --join HOST:PORT; the first of them begins the cluster");
         try
         {
             var node = new ClusterNode(ActorSystem.Create(name, ActorSystemSetup.Empty.And(BootstrapSetup.Create().WithConfig(config)).And(new LoggerSetup(logger))));

@@ -14,8 +14,6 @@ namespace MassDpo.Cluster.Verbs;
 /// <summary><c>massdpo cluster</c>: a node of a run on an Akka cluster.</summary>
 internal static class ClusterVerb
 {
-    private const string Recipe = "cluster.conf";
-
     public static Command Create()
     {
         var command = new Command("cluster", "Takes part, as a node of an Akka cluster, in a run that several nodes do together.").WithDetails("""
@@ -35,15 +33,15 @@ internal static class ClusterVerb
         var evaluation = DataOption.Evaluation("Records to measure the policy on before and after; of a node of role learner.");
         var host = new Option<string?>("--hostname") { Description = "Address that others reach this node at, and it listens at. [default: akka.remote.dot-netty.tcp.hostname]", HelpName = "HOST" };
         var port = new Option<int?>("--port") { Description = "The same of its port; 0: any that is free. [default: akka.remote.dot-netty.tcp.port]", HelpName = "N" };
-        var seeds = new Option<string[]>("--seed") { Description = "Nodes by which it joins; the first begins the cluster. [default: akka.cluster.seed-nodes]", HelpName = "HOST:PORT...", AllowMultipleArgumentsPerToken = true };
+        var seeds = new Option<string[]>("--join") { Description = "Nodes by which it joins; the first begins the cluster. [default: akka.cluster.seed-nodes]", HelpName = "HOST:PORT...", AllowMultipleArgumentsPerToken = true };
         var forceClaim = new Option<bool>("--force-claim") { Description = "Go on from before the newest checkpoint. What came after is lost." };
         var continueWithChanges = new Option<bool>("--continue-with-changes") { Description = "Go on in OUTPUT though settings, data or policy differ; the report says so." };
         foreach (var option in new Option[] { roles, data, policy, output, evaluation, host, port, seeds, continueWithChanges, forceClaim })
             command.Options.Add(option);
-        var settings = new SettingOptions(command, RunVerb.Flags);
+        var settings = new SettingOptions(command, Settings(), RunVerb.Flags);
         command.SetAction(async (parsed, cancellation) =>
         {
-            var effective = settings.Read(parsed, Settings());
+            var effective = settings.Read(parsed);
             var cluster = ClusterOptions.From(effective);
             var akka = NodeConfig.Of(effective, cluster.Name, RolesIn(parsed.GetValue(roles)), parsed.GetValue(host), parsed.GetValue(port), parsed.GetValue(seeds) ?? []);
             var run = new RunRequest(parsed.GetValue(policy)!, parsed.GetValue(output) ?? "", parsed.GetValue(evaluation), EvaluationOptions.From(effective), parsed.GetValue(continueWithChanges), RunOptions.From(effective))
@@ -58,12 +56,7 @@ internal static class ClusterVerb
     }
 
     /// <summary>What lies below the settings that a node is given.</summary>
-    internal static HoconDocument Settings()
-    {
-        using var stream = typeof(ClusterVerb).Assembly.GetManifestResourceStream(Recipe)!;
-        using var reader = new StreamReader(stream);
-        return HoconDocument.Parse(reader.ReadToEnd(), "hocon/" + Recipe);
-    }
+    internal static HoconDocument Settings() => SettingOptions.Recipe("cluster.conf", typeof(ClusterVerb).Assembly);
 
     private static async Task<int> RunAsync(NodeRequest request, CancellationToken stop)
     {

@@ -13,8 +13,9 @@ public sealed class EffectiveSettings
     // What only whoever uses it may read.
     private static readonly string[] Secret = ["watch.token"];
 
+    /// <summary><c>reference.conf</c> as it stands, to lie beneath others.</summary>
     // Before what is made of it. Merging changes neither side, so one serves all.
-    private static readonly HoconDocument ReferenceDocument = LoadReference();
+    public static HoconDocument ReferenceDocument { get; } = LoadReference();
 
     private readonly HoconObject _values;
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);
