@@ -108,6 +108,7 @@ internal sealed class ClusterJob(NodeRequest request, ILogger logger)
         instruments.ObserveMembers(node.View.Counts);
         await using var watch = await ProcessWatch.StartAsync(request.Watch, new Watched(() => Health, instruments.Meter) { Cluster = node.View.ToJson }, logger);
         await node.JoinAsync(ears.Note, stop);
+        node.TellOfMembers(ears.Note);
         ears.Note($"{node.Address} is in the cluster: {string.Join(", ", node.View.Counts().Select(state => $"{state.Value} nodes {state.Key}"))}");
         var exchange = new Exchange(node.System, "learner");
         using var links = new PipelineLinks(new AkkaControlLink(exchange, request.Link), new AkkaPoolsLink(exchange, request.Link), new AkkaSelectionsLink(exchange, request.Link),

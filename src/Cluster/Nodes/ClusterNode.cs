@@ -84,6 +84,9 @@ internal sealed class ClusterNode : IAsyncDisposable
         }
     }
 
+    /// <summary>Tells of nodes that come, go, and cannot be reached, from now on.</summary>
+    public void TellOfMembers(Action<string> note) => System.ActorOf(Props.Create(() => new MemberNotes(note)), "massdpo-members");
+
     /// <summary>Has a task done before the actors end, whatever ends this node.</summary>
     public void BeforeEnd(string name, Func<Task> act) => CoordinatedShutdown.Get(System).AddTask(CoordinatedShutdown.PhaseServiceRequestsDone, name, async () =>
     {

@@ -63,7 +63,11 @@ internal static class NodeConfig
           # Of Akka's own doings only what somebody must see to: it goes where this product's warnings go.
           loglevel = WARNING
           stdout-loglevel = OFF
+          remote.log-remote-lifecycle-events = off
           loggers = ["MassDpo.Cluster.Nodes.LoggerBridge, MassDpo.Cluster"]
+          # A node that was begun before the first seed node is there soon after it.
+          remote.retry-gate-closed-for = 2 s
+          cluster.retry-unsuccessful-join-after = 2 s
           cluster.downing-provider-class = "Akka.Cluster.SBR.SplitBrainResolverProvider, Akka.Cluster"
         }
         """);

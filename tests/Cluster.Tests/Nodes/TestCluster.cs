@@ -1,5 +1,7 @@
 using Akka.Actor;
 using Akka.Configuration;
+using Akka.Remote;
+using Akka.Remote.Transport;
 using MassDpo.App.Evaluation;
 using MassDpo.App.Running;
 using MassDpo.App.Watching;
@@ -88,6 +90,14 @@ internal sealed class TestNode
     public ClusterNode Node => _job.Node!;
 
     public async Task UpAsync() => await await Task.WhenAny(_up.Task, Run);
+
+    /// <summary>Cuts the line to another node, both ways, or mends it.</summary>
+    public async Task CutAsync(TestNode other, bool mend = false)
+    {
+        foreach (var (here, there) in new[] { (this, other), (other, this) })
+            Assert.True(await ((RemoteActorRefProvider)((ExtendedActorSystem)here.Node.System).Provider).Transport.ManagementCommand(
+                new SetThrottle(there.Address, ThrottleTransportAdapter.Direction.Both, mend ? Unthrottled.Instance : Blackhole.Instance)));
+    }
 
     /// <summary>Asks for an orderly end, and waits for it.</summary>
     public async Task<NodeOutcome> StopAsync()
