@@ -7,6 +7,8 @@ namespace MassDpo.Wire;
 /// <summary><see cref="PoolBlock"/>s, from intakes to selectors, as bytes (Protos/links.proto): whole records, texts and tokens.</summary>
 public static class PoolCodec
 {
+    private static readonly MessageParser<V1.PoolBlockHead> Head = V1.PoolBlockHead.Parser.WithDiscardUnknownFields(true);
+
     public static byte[] Encode(PoolBlock block)
     {
         var wire = new V1.PoolBlock { Block = ToWire(block.Block), Trace = block.Trace ?? "" };
@@ -23,6 +25,10 @@ public static class PoolCodec
             ? new PoolBlock(block, [.. wire.Rows.Select(row => row.Pool is null ? null : Convert(row.Pool))]) { Trace = Text(wire.Trace) }
             : throw new WireFormatException($"{wire.Rows.Count} rows for {block}");
     });
+
+    /// <summary>Which block it is, without its records.</summary>
+    /// <exception cref="WireFormatException">the bytes are no block</exception>
+    public static SlotBlock DecodeHead(ReadOnlySpan<byte> bytes) => Read(Head, bytes, wire => FromWire(wire.Block));
 
     private static V1.Pool Convert(CandidatePool pool)
     {

@@ -11,7 +11,7 @@ namespace MassDpo.Cluster.Links;
 public sealed class AkkaControlLink(Exchange exchange, string link) : IControlLink, IDisposable
 {
     private readonly IActorRef _end = exchange.Open(link);
-    private readonly KnownOrder _known = new();
+    private readonly KnownOrder _known = exchange.KnownOf(link);
 
     /// <inheritdoc/>
     public async ValueTask<IControlAuthority> ClaimAsync(EpochClaim claim, Func<ControlMessage, CancellationToken, ValueTask> deliver, Action<string> fenced,
@@ -35,7 +35,7 @@ public sealed class AkkaControlLink(Exchange exchange, string link) : IControlLi
                 _end.Tell(new ExchangeEnd.NoLonger(want), ActorRefs.NoSender);
         });
         await done.Task;
-        return new Authority(_end, want, claim.Epoch);
+        return new Authority(_end, want, claim.Epoch, _known);
 
         void Fence(string reason)
         {
@@ -65,12 +65,14 @@ public sealed class AkkaControlLink(Exchange exchange, string link) : IControlLi
     /// <summary>Closes the end: what it waits for is cancelled, and what it claimed and joined is left.</summary>
     public void Dispose() => exchange.Close(_end);
 
-    private sealed class Authority(IActorRef end, ExchangeEnd.Want want, long epoch) : IControlAuthority
+    private sealed class Authority(IActorRef end, ExchangeEnd.Want want, long epoch, KnownOrder known) : IControlAuthority
     {
         public void Announce(ControlNotice notice)
         {
             if (notice.Epoch != epoch)
                 throw new ArgumentException($"a notice of epoch {notice.Epoch} from the learner of epoch {epoch}", nameof(notice));
+            // Also where the hub is lost before anybody else hears it.
+            known.Hear(notice);
             end.Tell(new ExchangeEnd.Announce(want, notice), ActorRefs.NoSender);
         }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Akka.Actor;
 using Akka.Cluster.Tools.Singleton;
 using Operation = MassDpo.Cluster.V1.Call.Types.Operation;
@@ -14,14 +15,16 @@ public sealed class Exchange
 
     private readonly ActorSystem _system;
     private readonly IActorRef _hub;
+    private readonly ConcurrentDictionary<string, KnownOrder> _known = new(StringComparer.Ordinal);
 
     /// <param name="system">a node of a cluster; once for each</param>
     /// <param name="role">of the nodes that may have the hub</param>
     public Exchange(ActorSystem system, string role)
     {
         _system = system;
+        system.ActorOf(Props.Create(() => new KnownKeeper(_known)), KnownKeeper.Name);
         if (Akka.Cluster.Cluster.Get(system).SelfRoles.Contains(role))
-            system.ActorOf(ClusterSingletonManager.Props(Props.Create<ExchangeHub>(), ClusterSingletonManagerSettings.Create(system).WithRole(role)), Hub);
+            system.ActorOf(ClusterSingletonManager.Props(Props.Create(() => new ExchangeHub(Props.Create<RollCall>())), ClusterSingletonManagerSettings.Create(system).WithRole(role)), Hub);
         _hub = system.ActorOf(ClusterSingletonProxy.Props($"/user/{Hub}", ClusterSingletonProxySettings.Create(system).WithRole(role)), Hub + "-proxy");
     }
 
@@ -31,6 +34,9 @@ public sealed class Exchange
         var end = $"{Akka.Cluster.Cluster.Get(_system).SelfAddress}/{Guid.NewGuid():N}";
         return _system.ActorOf(Props.Create(() => new ExchangeEnd(_hub, link, end)));
     }
+
+    /// <summary>What the ends of a link on this node have heard.</summary>
+    internal KnownOrder KnownOf(string link) => _known.GetOrAdd(link, _ => new KnownOrder());
 
     /// <summary>Makes a call through an end, and waits until it is done.</summary>
     internal static async ValueTask SendAsync(IActorRef end, Operation operation, object content, CancellationToken cancellation)

@@ -9,22 +9,21 @@ internal sealed class KnownOrder
     private long? _epoch;
     private long? _committed;
 
-    public long? Epoch
+    /// <summary>Both; null: none.</summary>
+    public (long? Epoch, long? Committed) Newest
     {
         get
         {
             lock (_lock)
-                return _epoch;
+                return (_epoch, _committed);
         }
     }
 
-    public long? Committed
+    /// <summary>Both, with the name of the link.</summary>
+    public (string Link, long? Epoch, long? Committed) Of(string link)
     {
-        get
-        {
-            lock (_lock)
-                return _committed;
-        }
+        var (epoch, committed) = Newest;
+        return (link, epoch, committed);
     }
 
     /// <summary>Whether the notice is of no older epoch than was heard of.</summary>

@@ -25,6 +25,9 @@ public sealed class WireSerializer(ExtendedActorSystem system) : SerializerWithS
         Form<Push>("push", ExchangeCodec.Encode, ExchangeCodec.ReadPush),
         Form<Pushed>("pushed", ExchangeCodec.Encode, ExchangeCodec.ReadPushed),
         Form<Fenced>("fenced", ExchangeCodec.Encode, ExchangeCodec.ReadFenced),
+        Form<Part>("part", ExchangeCodec.Encode, ExchangeCodec.ReadPart),
+        Form<KnownRequest>("known-request", ExchangeCodec.Encode, ExchangeCodec.ReadKnownRequest),
+        Form<Known>("known", ExchangeCodec.Encode, ExchangeCodec.ReadKnown),
     ];
 
     /// <inheritdoc/>
