@@ -54,6 +54,9 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
             case Outgoing outgoing:
                 Send(outgoing);
                 break;
+            case InTurn(var act):
+                act();
+                break;
             case Resend:
                 foreach (var one in _ends.Values)
                     foreach (var (number, push) in one.Pushes)
@@ -76,7 +79,7 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
     {
         if (!_ends.TryGetValue(call.End, out var end))
         {
-            _ends[call.End] = end = new End(Sender);
+            _ends[call.End] = end = new End(call.End, Sender);
             Context.Watch(Sender);
         }
         // What the end had answered by a hub before this one, and what it need not be told again.
@@ -103,7 +106,7 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
 
     private void Start(Call call, End end)
     {
-        var room = _rooms.TryGetValue(call.Link, out var known) ? known : _rooms[call.Link] = new Room();
+        var room = _rooms.TryGetValue(call.Link, out var known) ? known : _rooms[call.Link] = NewRoom();
         var self = Self;
         switch (call.Operation)
         {
@@ -160,8 +163,26 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
                 end.Requests.Remove(call.Who);
                 room.Pools.Withdraw(call.Who);
                 break;
+            case Operation.PublishSnapshot:
+                (end.Offers = room.Offers).Publish(end, (SnapshotOffer)call.Content!);
+                break;
+            case Operation.WithdrawSnapshot:
+                room.Offers.Withdraw(end);
+                break;
+            case Operation.FollowSnapshots:
+                (end.Offers = room.Offers).Follow(end, call.Number);
+                break;
+            case Operation.LeaveSnapshots:
+                room.Offers.Leave(end);
+                break;
         }
         self.Tell(new Finished(call.End, call.Number));
+    }
+
+    private Room NewRoom()
+    {
+        var self = Self;
+        return new Room(new OfferCell((end, asked, offer) => PushAsync(self, ((End)end).Name, asked, offer), act => self.Tell(new InTurn(act), ActorRefs.NoSender)));
     }
 
     private void Send(Outgoing outgoing)
@@ -179,6 +200,8 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
     {
         end.Lost.Cancel();
         end.Receiver?.Dispose();
+        end.Offers?.Withdraw(end);
+        end.Offers?.Leave(end);
         foreach (var joined in end.Authorities.Values.Concat<IDisposable>(end.Members.Values))
             joined.Dispose();
         foreach (var (selector, room) in end.Requests)
@@ -244,7 +267,7 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
     }
 
     /// <summary>A link, in the forms that work within one process.</summary>
-    private sealed class Room
+    private sealed class Room(OfferCell offers)
     {
         // The newest last: it receives.
         private readonly List<Func<SelectionBlock, CancellationToken, ValueTask>> _receivers = [];
@@ -273,6 +296,8 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
 
         public LocalControlLink Control { get; } = new();
 
+        public OfferCell Offers => offers;
+
         private long? _epoch;
         private long? _committed;
 
@@ -296,9 +321,14 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
     }
 
     /// <summary>An end, and what goes on with it.</summary>
-    private sealed class End(IActorRef place)
+    private sealed class End(string name, IActorRef place)
     {
+        public string Name => name;
+
         public IActorRef Ref => place;
+
+        /// <summary>Where it publishes or follows; null: nowhere.</summary>
+        public OfferCell? Offers { get; set; }
 
         public CancellationTokenSource Lost { get; } = new();
 
@@ -333,6 +363,8 @@ internal sealed class ExchangeHub : UntypedActor, IWithTimers
     }
 
     private sealed record Outgoing(string End, PendingPush Push);
+
+    private sealed record InTurn(Action Act);
 
     private sealed record NotTaken(Room Room, PoolBlock Block);
 

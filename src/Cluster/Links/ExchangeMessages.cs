@@ -99,7 +99,7 @@ internal static class ExchangeCodec
         return new Pushed(wire.Link, wire.End, wire.Hub, wire.Number, wire.Refused);
     }
 
-    private static T Read<T>(MessageParser<T> parser, byte[] bytes) where T : IMessage<T>
+    internal static T Read<T>(MessageParser<T> parser, byte[] bytes) where T : IMessage<T>
     {
         try
         {

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Serialization;
 using MassDpo.Cluster.Links;
+using MassDpo.Cluster.Transfer;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.Wire;
@@ -25,6 +26,10 @@ public sealed class WireSerializer(ExtendedActorSystem system) : SerializerWithS
         Form<Push>("push", ExchangeCodec.Encode, ExchangeCodec.ReadPush),
         Form<Pushed>("pushed", ExchangeCodec.Encode, ExchangeCodec.ReadPushed),
         Form<Fenced>("fenced", ExchangeCodec.Encode, ExchangeCodec.ReadFenced),
+        Form<SnapshotOffer>("snapshot-offer", offer => offer.Encode(), SnapshotOffer.Decode),
+        Form<PieceRequest>("piece-request", TransferCodec.Encode, TransferCodec.ReadRequest),
+        Form<Piece>("piece", TransferCodec.Encode, TransferCodec.ReadPiece),
+        Form<PieceGone>("piece-gone", TransferCodec.Encode, TransferCodec.ReadGone),
     ];
 
     /// <inheritdoc/>
