@@ -28,6 +28,9 @@ public sealed class Exchange
         _hub = system.ActorOf(ClusterSingletonProxy.Props($"/user/{Hub}", ClusterSingletonProxySettings.Create(system).WithRole(role)), Hub + "-proxy");
     }
 
+    /// <summary>The node that this is the way from.</summary>
+    internal ActorSystem System => _system;
+
     /// <summary>An end of a link of this name.</summary>
     internal IActorRef Open(string link)
     {

@@ -185,6 +185,18 @@ internal sealed class ExchangeHub(Props? rollCall) : UntypedActor
                     if (room.Requests.GetValueOrDefault(call.Who) == end)
                         Withdraw(room, call.Who);
                     break;
+                case Operation.PublishSnapshot:
+                    room.Offers.Publish(end, ContentOf(call).Read<SnapshotOffer>());
+                    break;
+                case Operation.WithdrawSnapshot:
+                    room.Offers.Withdraw(end);
+                    break;
+                case Operation.FollowSnapshots:
+                    room.Offers.Follow(end, call.Number);
+                    break;
+                case Operation.LeaveSnapshots:
+                    room.Offers.Leave(end);
+                    break;
                 default:
                     // Not answered: it waits for a hub that knows it.
                     _log.Error("operation {0} of link {1} is of a newer build: it waits until the hub is of that build, too", call.Operation, call.Link);
@@ -199,7 +211,8 @@ internal sealed class ExchangeHub(Props? rollCall) : UntypedActor
         Answer(end, call.Number);
     }
 
-    private Room RoomOf(string link) => _rooms.TryGetValue(link, out var known) ? known : _rooms[link] = new Room();
+    private Room RoomOf(string link) => _rooms.TryGetValue(link, out var known) ? known
+        : _rooms[link] = new Room(new OfferCell((end, asked, offer, done) => Push((End)end, asked, new Content(offer), _ => done())));
 
     private static Content ContentOf(Call call) => call.Content ?? throw new WireFormatException($"operation {call.Operation} without a content");
 
@@ -291,6 +304,8 @@ internal sealed class ExchangeHub(Props? rollCall) : UntypedActor
         var room = end.Room;
         if (room.Messages.Receiver is var (learner, _) && learner == end)
             room.Messages.Receiver = null;
+        room.Offers.Withdraw(end);
+        room.Offers.Leave(end);
         room.Selections.Forget(end);
         room.Messages.Forget(end);
         room.Receivers.RemoveAll(receiver => receiver.End == end);
@@ -304,7 +319,7 @@ internal sealed class ExchangeHub(Props? rollCall) : UntypedActor
     }
 
     /// <summary>A link.</summary>
-    private sealed class Room
+    private sealed class Room(OfferCell offers)
     {
         private long? _epoch;
         private long? _committed;
@@ -324,6 +339,8 @@ internal sealed class ExchangeHub(Props? rollCall) : UntypedActor
 
         /// <summary>To the learner that owns the epoch: it receives, with the number of its claim.</summary>
         public Handover Messages { get; } = new();
+
+        public OfferCell Offers => offers;
 
         public ControlOrder Order { get; } = new();
 

@@ -170,7 +170,7 @@ internal static class ExchangeCodec
     // An object is made of it where it is read: a kind that this build does not know must not take with it the number of the message that it came in.
     private static Content? Carried(string manifest, ByteString content) => manifest.Length == 0 ? null : new Content(manifest, content);
 
-    private static T Read<T>(MessageParser<T> parser, byte[] bytes) where T : IMessage<T>
+    internal static T Read<T>(MessageParser<T> parser, byte[] bytes) where T : IMessage<T>
     {
         try
         {

@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Serialization;
 using MassDpo.Cluster.Links;
+using MassDpo.Cluster.Transfer;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.Wire;
@@ -28,6 +29,10 @@ public sealed class WireSerializer(ExtendedActorSystem system) : SerializerWithS
         Form<Part>("part", ExchangeCodec.Encode, ExchangeCodec.ReadPart),
         Form<KnownRequest>("known-request", ExchangeCodec.Encode, ExchangeCodec.ReadKnownRequest),
         Form<Known>("known", ExchangeCodec.Encode, ExchangeCodec.ReadKnown),
+        Form<SnapshotOffer>("snapshot-offer", offer => offer.Encode(), SnapshotOffer.Decode),
+        Form<PieceRequest>("piece-request", TransferCodec.Encode, TransferCodec.ReadRequest),
+        Form<Piece>("piece", TransferCodec.Encode, TransferCodec.ReadPiece),
+        Form<PieceGone>("piece-gone", TransferCodec.Encode, TransferCodec.ReadGone),
     ];
 
     /// <inheritdoc/>

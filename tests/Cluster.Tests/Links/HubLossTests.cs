@@ -57,4 +57,30 @@ public sealed class HubLossTests : IAsyncLifetime
 
         ValueTask<IControlAuthority> Claim(long epoch, long version) => control.ClaimAsync(new EpochClaim(epoch, version, "h"), (_, _) => ValueTask.CompletedTask, _ => { }, default);
     }
+
+    [Fact]
+    public async Task The_newest_snapshot_is_told_to_the_next_hub()
+    {
+        var notes = new Inbox<string>();
+        using var learner = End();
+        using var selector = End();
+        var signals = new Inbox<int>();
+        using var subscription = selector.Subscribe(() => signals.Add(0));
+        learner.Publish(new PolicySnapshot(1, 1, new NamedTensors("one")));
+        await signals.Take(1);
+        subscription.TryAcquire()!.Dispose();
+
+        await _nodes.LoseFirstAsync();
+
+        using var late = End();
+        using var joined = late.Subscribe(() => signals.Add(1));
+        Assert.Equal([1], await signals.Take(1));
+        using (var lease = joined.TryAcquire()!)
+            Assert.Equal((1, 1, "one"), (lease.Epoch, lease.Version, lease.Hash));
+        learner.Publish(new PolicySnapshot(1, 2, new NamedTensors("two")));
+        Assert.Equal([0, 1], (await signals.Take(2)).Order());
+        Assert.Equal(0, notes.Count);
+
+        AkkaSnapshotsLink End() => new(_nodes.Nodes[1], "run", new NamedTensorsFormat(), notes.Add, e => notes.Add(e.Message));
+    }
 }
