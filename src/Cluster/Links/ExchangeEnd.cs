@@ -185,10 +185,9 @@ internal sealed class ExchangeEnd(IActorRef proxy, string link, string end) : Un
             // What was asked for is asked for again below; what was announced was so under a claim that is lost.
             if (made.Done is not null && made.Call.Operation != Operation.Claim)
                 Make(made.Call, made.Done);
-            else
-                made.Done?.TrySetCanceled();
         foreach (var want in wants)
-            if (want.Lost is { } lost)
+            // A claim that the hub before did not decide may be decided by this one.
+            if (want is { Lost: { } lost, Done: null or { Task.IsCompleted: true } })
                 lost();
             else
                 Ask(want);

@@ -152,6 +152,9 @@ internal sealed class ExchangeHub(Props? rollCall) : UntypedActor
                     room.Members[call.Who] = (end, call.Number);
                     if (room.Order.Epoch is { } epoch)
                         Push(end, call.Number, new Content(epoch));
+                    // Nobody would tell it again.
+                    if (room.Order.Stopped is { } stopped)
+                        Push(end, call.Number, new Content(stopped));
                     break;
                 case Operation.Leave:
                     if (room.Members.TryGetValue(call.Who, out var member) && member.End == end)
