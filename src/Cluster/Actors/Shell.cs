@@ -30,6 +30,11 @@ internal sealed class Shell<TMessage>(AkkaCell<TMessage> cell, TimeProvider cloc
 
     protected override void PostRestart(Exception reason)
     {
+        if (stopping.IsCancellationRequested)
+        {
+            Context.Stop(Self);
+            return;
+        }
         var self = Self;
         _pause = clock.CreateTimer(_ => self.Tell(Begin.Instance, ActorRefs.NoSender), null, cell.Pause, Timeout.InfiniteTimeSpan);
     }
@@ -37,9 +42,12 @@ internal sealed class Shell<TMessage>(AkkaCell<TMessage> cell, TimeProvider cloc
     protected override void PostStop()
     {
         _pause?.Dispose();
+        // Before anybody hears why: who knows that it has ended tells it nothing more.
+        cell.Admission.Close();
         if (!stopping.IsCancellationRequested)
         {
-            // What it was at, if anything, goes no further: it cannot be ended beside itself.
+            // What it was at, if anything, goes no further: Akka runs nothing any more that it waits for, on the thread that alone may end it. Its host has failed: what it held goes with
+            // the process.
             if (!_busy)
                 _ = cell.Life.StopAsync().AsTask();
             killed();
@@ -49,15 +57,13 @@ internal sealed class Shell<TMessage>(AkkaCell<TMessage> cell, TimeProvider cloc
 
     protected override void OnReceive(object message)
     {
-        if (stopping.IsCancellationRequested)
-        {
-            if (_pause is null)
-                Do(EndAsync);
-            else
-                Context.Stop(Self);
-        }
-        else if (message is Begin)
+        // One that has not begun yet begins all the same, so that it ends as any other; after a failure there is nothing left to end.
+        if (message is Begin && (_pause is null || !stopping.IsCancellationRequested))
             Do(BeginAsync);
+        else if (stopping.IsCancellationRequested && _begun)
+            Do(EndAsync);
+        else if (stopping.IsCancellationRequested && _pause is not null)
+            Context.Stop(Self);
         else if (!_begun)
             Stash.Stash();
         else if (message is Told<TMessage>(var told))
@@ -104,6 +110,7 @@ internal sealed class Shell<TMessage>(AkkaCell<TMessage> cell, TimeProvider cloc
         _pause = null;
         await cell.Life.StartAsync();
         _begun = true;
+        stopping.ThrowIfCancellationRequested();
         Stash.UnstashAll();
     }
 

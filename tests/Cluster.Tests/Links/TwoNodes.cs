@@ -5,7 +5,7 @@ using MassDpo.Cluster.Links;
 
 namespace MassDpo.Cluster.Tests.Links;
 
-/// <summary>A cluster of two nodes on the loopback, the first of which has the hub.</summary>
+/// <summary>A cluster on the loopback, of two nodes unless a test says otherwise; the first has the hub.</summary>
 public sealed class TwoNodes : IAsyncLifetime
 {
     private readonly List<ActorSystem> _systems = [];
@@ -13,6 +13,9 @@ public sealed class TwoNodes : IAsyncLifetime
 
     /// <summary>Of the nodes: those of role learner may have the hub, and the oldest has it.</summary>
     public string[] Roles { get; init; } = ["learner", "selector"];
+
+    /// <summary>How often the ends of the last node greet the hub.</summary>
+    public string ResendOfLast { get; init; } = "200 ms";
 
     /// <summary>The nodes' ways to the hub.</summary>
     public List<Exchange> Nodes { get; } = [];
@@ -25,7 +28,7 @@ public sealed class TwoNodes : IAsyncLifetime
         foreach (var role in Roles)
         {
             var system = ActorSystem.Create("nodes", ConfigurationFactory.ParseString($$"""
-                massdpo.links.resend = 200 ms
+                massdpo.links { resend = {{(Nodes.Count == Roles.Length - 1 ? ResendOfLast : "200 ms")}}, largest = 4 MiB }
                 akka {
                   # Nodes that end cut each other off, which is told as an error.
                   loglevel = OFF

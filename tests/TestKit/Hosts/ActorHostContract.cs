@@ -355,6 +355,33 @@ public abstract class ActorHostContract
     }
 
     [Fact]
+    public async Task An_actor_that_has_not_begun_when_its_host_stops_begins_and_ends_as_any_other()
+    {
+        await using var host = Create(TimeProvider.System);
+        host.Fail(new InvalidOperationException("from outside"));
+        var order = new List<string>();
+        var actor = host.Spawn<int>("late", _ =>
+        {
+            order.Add("made");
+            return new Scripted(_ =>
+            {
+                order.Add("message");
+                return Task.CompletedTask;
+            }, () => order.Add("stopped"))
+            {
+                Start = () =>
+                {
+                    order.Add("started");
+                    return Task.CompletedTask;
+                },
+            };
+        });
+        actor.Post(1);
+        await host.StopAsync();
+        Assert.Equal(["made", "started", "stopped"], order);
+    }
+
+    [Fact]
     public async Task After_stop_telling_is_cancelled_and_posting_is_forgotten()
     {
         var host = Create(TimeProvider.System);
