@@ -128,12 +128,10 @@ internal sealed class ExchangeEnd(IActorRef hub, string link, string end) : Unty
         _early.Clear();
         _begun.Clear();
         // What was asked for is asked for again below, with another number; what was announced was so under a claim that is lost.
-        foreach (var (number, (call, done)) in _calls.Where(call => call.Value.Done is null || call.Value.Call.Operation == Operation.Claim).ToList())
-        {
+        foreach (var number in _calls.Where(call => call.Value.Done is null).Select(call => call.Key).ToList())
             _calls[number] = (new Call(link, end, number, 0, Operation.Hello), null);
-            done?.TrySetCanceled();
-        }
-        foreach (var (number, want) in _wants.ToList())
+        // A claim that the hub before did not answer is decided by this one, by the call that is there.
+        foreach (var (number, want) in _wants.Where(want => !_calls.TryGetValue(want.Key, out var made) || made.Call.Operation != Operation.Claim).ToList())
         {
             _wants.Remove(number);
             if (want.Lost is { } lost)

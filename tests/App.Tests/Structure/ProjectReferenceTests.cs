@@ -17,7 +17,7 @@ public sealed class ProjectReferenceTests
         ["Audit"] = ["Shared"],
         ["Wire"] = ["Shared"],
         ["Kafka"] = ["Shared", "Wire"],
-        ["Cluster"] = ["Shared", "Wire"],
+        ["Cluster"] = ["Learner", "Shared", "Wire"],
         ["App"] = ["Audit", "Ingest", "Kafka", "Learner", "Policy", "Selection", "Shared"],
     };
 
