@@ -2,6 +2,7 @@ using Akka.Configuration;
 using MassDpo.App.Running;
 using MassDpo.App.Watching;
 using MassDpo.Cluster.Actors;
+using MassDpo.Cluster.Checkpoints;
 using MassDpo.Cluster.Links;
 using MassDpo.Ingest.Sources;
 using MassDpo.Kafka.Input;
@@ -119,8 +120,11 @@ internal sealed class ClusterJob(NodeRequest request, ILogger logger)
             if (notice is LearnerStopped { InputEnded: true })
                 _inputEnded.TrySetResult();
         });
+        await using var copies = request.Roles.HasFlag(Roles.Learner) && request.Cluster.CheckpointCopies > 0
+            ? new CheckpointCopies(node.System, "learner", request.Run.Output, request.Files, request.Cluster.CheckpointCopies, ears.Note)
+            : null;
         node.BeforeEnd("massdpo-roles", EndPartsAsync);
-        Begin(links, loaded, name, ears, instruments);
+        Begin(links, copies, loaded, name, ears, instruments);
         var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using (stop.Register(() => asked.TrySetResult()))
             await Task.WhenAny(_inputEnded.Task, _failure.Task, asked.Task, node.Ended);
@@ -142,7 +146,7 @@ internal sealed class ClusterJob(NodeRequest request, ILogger logger)
         return new NodeOutcome(inputEnded || _result is { Outcome.Stopped: false }, _result);
     }
 
-    private void Begin(PipelineLinks links, LoadedPolicy policy, string name, NodeEars ears, Instruments instruments)
+    private void Begin(PipelineLinks links, CheckpointCopies? copies, LoadedPolicy policy, string name, NodeEars ears, Instruments instruments)
     {
         if (request.Roles.HasFlag(Roles.Selector))
             Add(new MemberJob(Options, logger).RunAsync(NewHost("selectors", instruments), MemberPolicy.Of(policy), new RunWiring(links, null, _data) { Process = name }, ears.Note, _stop.Token));
@@ -155,7 +159,7 @@ internal sealed class ClusterJob(NodeRequest request, ILogger logger)
                 Add(TakeInAsync(links, policy, name, ears, instruments, _stop.Token));
         }
         if (request.Roles.HasFlag(Roles.Learner))
-            SingletonTask.Begin(_node!.System, "massdpo-learner", "learner", Guarded(stop => LearnAsync(links, policy, ears, instruments, stop)));
+            SingletonTask.Begin(_node!.System, "massdpo-learner", "learner", Guarded(stop => LearnAsync(links, copies, policy, ears, instruments, stop)));
     }
 
     private async Task TakeInAsync(PipelineLinks links, LoadedPolicy policy, string name, NodeEars ears, Instruments instruments, CancellationToken stop)
@@ -179,9 +183,12 @@ internal sealed class ClusterJob(NodeRequest request, ILogger logger)
         await new MemberJob(Options, logger).RunAsync(NewHost($"intake-{number}", instruments), MemberPolicy.Of(policy) with { Loaded = null }, wiring, _ => { }, stop);
     }
 
-    private async Task LearnAsync(PipelineLinks links, LoadedPolicy policy, NodeEars ears, Instruments instruments, CancellationToken stop)
+    private async Task LearnAsync(PipelineLinks links, CheckpointCopies? copies, LoadedPolicy policy, NodeEars ears, Instruments instruments, CancellationToken stop)
     {
         ears.Note($"{_node!.Address} has the learner");
+        await using var prepared = copies is null ? null : await copies.PrepareAsync(links.Control, stop);
+        if (prepared is not null)
+            links = links with { Control = prepared.Control };
         var waits = false;
         while (true)
         {

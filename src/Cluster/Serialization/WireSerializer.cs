@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Serialization;
+using MassDpo.Cluster.Checkpoints;
 using MassDpo.Cluster.Links;
 using MassDpo.Cluster.Transfer;
 using MassDpo.Shared.Contracts;
@@ -33,6 +34,12 @@ public sealed class WireSerializer(ExtendedActorSystem system) : SerializerWithS
         Form<PieceRequest>("piece-request", TransferCodec.Encode, TransferCodec.ReadRequest),
         Form<Piece>("piece", TransferCodec.Encode, TransferCodec.ReadPiece),
         Form<PieceGone>("piece-gone", TransferCodec.Encode, TransferCodec.ReadGone),
+        Form<CheckpointNews>("checkpoint-news", CheckpointCodec.Encode, CheckpointCodec.ReadNews),
+        Form<CheckpointHeld>("checkpoint-held", CheckpointCodec.Encode, CheckpointCodec.ReadHeld),
+        Form<ListingRequest>("listing-request", CheckpointCodec.Encode, CheckpointCodec.ReadRequest),
+        Form<ListingAnswer>("listing-answer", CheckpointCodec.Encode, CheckpointCodec.ReadAnswer),
+        // It is pulled, not sent.
+        Form<CheckpointListing>("checkpoint-listing", listing => listing.Encode(), CheckpointListing.Decode),
     ];
 
     /// <inheritdoc/>

@@ -20,12 +20,16 @@ internal sealed class Puller : UntypedActor, IWithTimers
     private readonly PieceSize _size = PieceSize.Of(Context.System);
     // What came before its turn; no more than a window of pieces.
     private readonly Dictionary<long, ReadOnlyMemory<byte>> _early = [];
+    private readonly long _begin;
     private long _taken;
     private long _asked;
     private bool _isStill;
 
-    public Puller(IActorRef server, string thing, long length, Action<ReadOnlyMemory<byte>> take, TaskCompletionSource done) =>
+    public Puller(IActorRef server, string thing, long from, long length, Action<ReadOnlyMemory<byte>> take, TaskCompletionSource done)
+    {
         (_server, _thing, _length, _take, _done) = (server, thing, length, take, done);
+        _begin = _taken = _asked = from;
+    }
 
     public ITimerScheduler Timers { get; set; } = null!;
 
@@ -33,17 +37,18 @@ internal sealed class Puller : UntypedActor, IWithTimers
     /// <param name="system">this node</param>
     /// <param name="server">a <see cref="PieceServer"/></param>
     /// <param name="thing">the name that the server knows it by</param>
-    /// <param name="length">bytes; the caller has seen to it that they are not too many</param>
+    /// <param name="from">the first byte that is wanted</param>
+    /// <param name="length">where it ends, in bytes; the caller has seen to it that they are not too many</param>
     /// <param name="take">gets them in order, a piece at a time</param>
     /// <param name="blocks">whether taking waits for a disk: then it has a thread of its own</param>
     /// <param name="cancellation">gives up; what was taken stays so</param>
     /// <exception cref="TransferException">it is gone, or its node is lost</exception>
-    public static async Task PullAsync(ActorSystem system, IActorRef server, string thing, long length, Action<ReadOnlyMemory<byte>> take, bool blocks, CancellationToken cancellation)
+    public static async Task PullAsync(ActorSystem system, IActorRef server, string thing, long from, long length, Action<ReadOnlyMemory<byte>> take, bool blocks, CancellationToken cancellation)
     {
-        if (length == 0)
+        if (from == length)
             return;
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var props = Props.Create(() => new Puller(server, thing, length, take, done));
+        var props = Props.Create(() => new Puller(server, thing, from, length, take, done));
         var puller = system.ActorOf(blocks ? props.WithDispatcher("massdpo.own-thread-dispatcher") : props);
         using var _ = cancellation.Register(() => system.Stop(puller));
         await done.Task;
@@ -54,7 +59,7 @@ internal sealed class Puller : UntypedActor, IWithTimers
     public static async Task<byte[]> PullAsync(ActorSystem system, IActorRef server, string thing, int length, CancellationToken cancellation)
     {
         var (bytes, at) = (new byte[length], 0);
-        await PullAsync(system, server, thing, length, piece =>
+        await PullAsync(system, server, thing, 0, length, piece =>
         {
             piece.CopyTo(bytes.AsMemory(at));
             at += piece.Length;
@@ -104,7 +109,7 @@ internal sealed class Puller : UntypedActor, IWithTimers
     {
         if (piece.Offset < _taken || piece.Offset >= _asked || _early.ContainsKey(piece.Offset))
             return;
-        if (piece.Offset % _size.Bytes != 0 || piece.Content.Length != CountAt(piece.Offset))
+        if ((piece.Offset - _begin) % _size.Bytes != 0 || piece.Content.Length != CountAt(piece.Offset))
         {
             Fail(new TransferException($"{piece.Content.Length} bytes came from {piece.Offset} on, which nobody asked for"));
             return;

@@ -50,30 +50,41 @@ public sealed class AppendLog : IDisposable
     {
         if (_file.Length < mark.Length)
             throw new InvalidDataException($"{Path} has {_file.Length} bytes, but the checkpoint covers {mark.Length}: the log was cut or replaced. Put the log of this run back, or begin anew in an empty output directory");
-        _hash.Dispose();
-        _hash = NewHash();
-        using (var stream = _files.OpenRead(Path))
-        {
-            var buffer = new byte[1 << 16];
-            for (var left = mark.Length; left > 0;)
-            {
-                var read = stream.Read(buffer, 0, (int)Math.Min(left, buffer.Length));
-                if (read == 0)
-                    throw new InvalidDataException($"{Path} ends before the {mark.Length} bytes that the checkpoint covers");
-                _hash.AppendData(buffer, 0, read);
-                left -= read;
-            }
-        }
+        Take(mark.Length);
         if (ContentHash.Current(_hash) != mark.Hash)
             throw new InvalidDataException($"the first {mark.Length} bytes of {Path} are not those that the checkpoint covers: the log was edited or damaged. Put the log of this run back, or begin anew in an empty output directory");
         if (_file.Length > mark.Length)
             _file.Truncate(mark.Length);
     }
 
+    /// <summary>What the first bytes are; the log must have as many. Whoever asks cuts the log, or takes all of it up, before anything is appended.</summary>
+    /// <exception cref="InvalidDataException">it ends before</exception>
+    public LogMark TakeUp(long length)
+    {
+        Take(length);
+        return new LogMark(length, ContentHash.Current(_hash));
+    }
+
     public void Dispose()
     {
         _file.Dispose();
         _hash.Dispose();
+    }
+
+    private void Take(long length)
+    {
+        _hash.Dispose();
+        _hash = NewHash();
+        using var stream = _files.OpenRead(Path);
+        var buffer = new byte[1 << 16];
+        for (var left = length; left > 0;)
+        {
+            var read = stream.Read(buffer, 0, (int)Math.Min(left, buffer.Length));
+            if (read == 0)
+                throw new InvalidDataException($"{Path} ends before the {length} bytes that the checkpoint covers");
+            _hash.AppendData(buffer, 0, read);
+            left -= read;
+        }
     }
 
     private static IncrementalHash NewHash() => IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -8,6 +8,9 @@ using static TorchSharp.torch;
 
 namespace MassDpo.Learner.Checkpoints;
 
+/// <summary>A file of a checkpoint.</summary>
+public sealed record CheckpointFile(string Name, long Bytes, string Hash);
+
 /// <summary>
 /// The commits of a run: one directory each, written aside, made durable and then renamed, so that it is whole or absent. A manifest names every file's
 /// length and hash; a checkpoint that does not match it is passed over for the one before, which is why at least two are kept.
@@ -97,7 +100,7 @@ public sealed class CheckpointStore(string folder, IFiles files, int keep)
         {
             read.Add(ReadTensors(Path.Combine(path, Weights)));
             read.Add(ReadTensors(Path.Combine(path, Optimizer)));
-            if (ReadManifest(name).Any(file => file.Key == Reference))
+            if (ReadManifest(name.ToString()).Any(file => file.Key == Reference))
                 read.Add(ReadTensors(Path.Combine(path, Reference)));
             return new Checkpoint(name, state, read[0], read[1], read.ElementAtOrDefault(2));
         }
@@ -113,9 +116,44 @@ public sealed class CheckpointStore(string folder, IFiles files, int keep)
     /// <exception cref="InvalidDataException">it is not whole</exception>
     public CheckpointState LoadState(CheckpointName name)
     {
-        Check(name, file => file == State);
+        Check(name.ToString(), file => file == State);
         return CheckpointState.FromJson(ReadFile(Path.Combine(PathOf(name), State)));
     }
+
+    /// <summary>All that a copy of a checkpoint needs: what its manifest names, and the manifest itself.</summary>
+    /// <exception cref="InvalidDataException">the manifest is malformed</exception>
+    /// <exception cref="IOException">the checkpoint is gone</exception>
+    public IReadOnlyList<CheckpointFile> FilesOf(CheckpointName name)
+    {
+        var manifest = ReadFile(Path.Combine(PathOf(name), Manifest));
+        return [.. ReadManifest(name.ToString()).Select(file => new CheckpointFile(file.Key, file.Value.Bytes, file.Value.Hash)), new CheckpointFile(Manifest, manifest.Length, ContentHash.Of(manifest))];
+    }
+
+    /// <summary>Whether checkpoints have a file of this name.</summary>
+    public static bool IsFile(string name) => name is Weights or Optimizer or State or Reference or Manifest;
+
+    /// <summary>A folder aside in which a copy of a checkpoint is put together; what an earlier attempt has left stays in it.</summary>
+    public string BeginCopy(CheckpointName name)
+    {
+        var aside = PathOf(name) + Aside;
+        files.CreateFolder(aside);
+        return aside;
+    }
+
+    /// <summary>Reads every file of a copy against the hash in its manifest.</summary>
+    /// <exception cref="InvalidDataException">it is not whole</exception>
+    public void CheckCopy(CheckpointName name) => Check(name + Aside, _ => true);
+
+    /// <summary>Makes a checkpoint of a copy whose files are there, as they should be, and durable.</summary>
+    public void CommitCopy(CheckpointName name)
+    {
+        files.SyncFolder(PathOf(name) + Aside);
+        files.Rename(PathOf(name) + Aside, PathOf(name));
+        files.SyncFolder(folder);
+    }
+
+    /// <summary>Deletes a checkpoint that nobody needs.</summary>
+    public void Remove(CheckpointName name) => files.DeleteFolder(PathOf(name));
 
     /// <summary>Whether a checkpoint is what its manifest says. One that is not is set aside, and <paramref name="damaged"/> is told.</summary>
     public bool IsWhole(CheckpointName name, Action<string, string> damaged)
@@ -146,23 +184,23 @@ public sealed class CheckpointStore(string folder, IFiles files, int keep)
     /// <summary>Reads every file of a checkpoint against its hash.</summary>
     /// <exception cref="InvalidDataException">it is not whole</exception>
     /// <exception cref="IOException">the same</exception>
-    public void Check(CheckpointName name) => Check(name, _ => true);
+    public void Check(CheckpointName name) => Check(name.ToString(), _ => true);
 
-    private void Check(CheckpointName name, Func<string, bool> which)
+    private void Check(string name, Func<string, bool> which)
     {
         foreach (var (file, (bytes, hash)) in ReadManifest(name).Where(file => which(file.Key)))
         {
-            using var stream = files.OpenRead(Path.Combine(PathOf(name), file));
+            using var stream = files.OpenRead(Path.Combine(folder, name, file));
             if (stream.Length != bytes || ContentHash.Of(stream) != hash)
                 throw new InvalidDataException($"{name}/{file} is not what its manifest says: it is damaged");
         }
     }
 
-    private List<KeyValuePair<string, (long Bytes, string Hash)>> ReadManifest(CheckpointName name)
+    private List<KeyValuePair<string, (long Bytes, string Hash)>> ReadManifest(string name)
     {
         try
         {
-            var manifest = JsonNode.Parse(ReadFile(Path.Combine(PathOf(name), Manifest)))!;
+            var manifest = JsonNode.Parse(ReadFile(Path.Combine(folder, name, Manifest)))!;
             return [.. new[] { Weights, Optimizer, State }.Concat(manifest[Reference] is null ? [] : [Reference]).Select(file =>
                 KeyValuePair.Create(file, (manifest[file]!["bytes"]!.GetValue<long>(), manifest[file]!["hash"]!.GetValue<string>())))];
         }
@@ -172,8 +210,8 @@ public sealed class CheckpointStore(string folder, IFiles files, int keep)
         }
     }
 
-    // What a commit that never came to its end has left, under whatever name.
-    private void DeleteUnfinished()
+    /// <summary>Deletes what a commit, or a copy, that never came to its end has left, under whatever name.</summary>
+    public void DeleteUnfinished()
     {
         if (!files.FolderExists(folder))
             return;

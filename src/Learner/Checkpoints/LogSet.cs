@@ -14,7 +14,7 @@ public sealed record LogOptions(long SegmentBytes, int SegmentsKept);
 /// </summary>
 public sealed class LogSet(RunDirectory directory, LogOptions options) : IDisposable
 {
-    private readonly string[] _lasting = [directory.DeadLetters, directory.Evaluations];
+    private readonly IReadOnlyList<string> _lasting = directory.LastingLogs;
     private readonly Dictionary<string, AppendLog> _live = new(StringComparer.Ordinal);
     // By log, and then by where a segment begins.
     private readonly Dictionary<string, SortedDictionary<long, LogMark>> _closed = directory.Logs.ToDictionary(log => log, _ => new SortedDictionary<long, LogMark>());

@@ -6,6 +6,8 @@ namespace MassDpo.Learner.Checkpoints;
 /// <summary>The output directory of a run: where everything lies, and its lock, which one process holds.</summary>
 public sealed class RunDirectory : IDisposable
 {
+    private static readonly string[] LogNames = ["selections.jsonl", "updates.jsonl", "metrics.jsonl", "dead-letters.jsonl", "evaluations.jsonl"];
+
     private readonly IDisposable _lock;
 
     private RunDirectory(string path, IFiles files, IDisposable held) => (Root, Files, _lock) = (path, files, held);
@@ -19,13 +21,13 @@ public sealed class RunDirectory : IDisposable
 
     public string Checkpoints => CheckpointsIn(Root);
 
-    public string Selections => Path.Combine(Root, "selections.jsonl");
+    public string Selections => Path.Combine(Root, LogNames[0]);
 
-    public string Updates => Path.Combine(Root, "updates.jsonl");
+    public string Updates => Path.Combine(Root, LogNames[1]);
 
-    public string Metrics => Path.Combine(Root, "metrics.jsonl");
+    public string Metrics => Path.Combine(Root, LogNames[2]);
 
-    public string DeadLetters => Path.Combine(Root, "dead-letters.jsonl");
+    public string DeadLetters => Path.Combine(Root, LogNames[3]);
 
     /// <summary>How the policy did on records apart, now and then.</summary>
     public string Evaluations => EvaluationsIn(Root);
@@ -33,12 +35,18 @@ public sealed class RunDirectory : IDisposable
     /// <summary>What rollbacks have set aside.</summary>
     public string RolledBack => Path.Combine(Root, "rolled-back");
 
+    /// <summary>What copies have set aside: it is of another history than the learner's.</summary>
+    public string Diverged => Path.Combine(Root, "diverged");
+
     /// <summary>The first segment of each log.</summary>
     public IReadOnlyList<string> Logs => [Selections, Updates, Metrics, DeadLetters, Evaluations];
 
+    /// <summary>Those of which retention takes nothing.</summary>
+    public IReadOnlyList<string> LastingLogs => [DeadLetters, Evaluations];
+
     public string Report => Path.Combine(Root, "report.json");
 
-    private string Epoch => Path.Combine(Root, "epoch");
+    private string Epoch => EpochIn(Root);
 
     /// <summary>Opens a directory, creating it where it is absent, and takes its lock.</summary>
     /// <exception cref="DirectoryInUseException">another process runs in it</exception>
@@ -60,24 +68,28 @@ public sealed class RunDirectory : IDisposable
     public static string CheckpointsIn(string root) => Path.Combine(root, "checkpoints");
 
     /// <summary>The same of its evaluations.</summary>
-    public static string EvaluationsIn(string root) => Path.Combine(root, "evaluations.jsonl");
+    public static string EvaluationsIn(string root) => Path.Combine(root, LogNames[4]);
 
     /// <summary>The same of the record of its promotions, which no learner writes.</summary>
     public static string PromotionsIn(string root) => Path.Combine(root, "promotions.jsonl");
 
+    /// <summary>Whether a file of this name is a segment of one of the logs.</summary>
+    public static bool IsLog(string file) => LogNames.Any(log => LogSegments.BeginOf(log, file) is not null);
+
     /// <summary>The newest epoch that a learner of this directory claimed; 0 before the first.</summary>
-    public long LastEpoch
+    public long LastEpoch => LastEpochIn(Root, Files);
+
+    /// <summary>The same, for those who only read and take no lock.</summary>
+    public static long LastEpochIn(string root, IFiles files)
     {
-        get
-        {
-            if (!Files.FileExists(Epoch))
-                return 0;
-            using var reader = new StreamReader(Files.OpenRead(Epoch));
-            var text = reader.ReadToEnd().Trim();
-            return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var epoch)
-                ? epoch
-                : throw new InvalidDataException($"{Epoch} holds '{text}' where a number is expected: write one there that is higher than any epoch in selections.jsonl");
-        }
+        var file = EpochIn(root);
+        if (!files.FileExists(file))
+            return 0;
+        using var reader = new StreamReader(files.OpenRead(file));
+        var text = reader.ReadToEnd().Trim();
+        return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var epoch)
+            ? epoch
+            : throw new InvalidDataException($"{file} holds '{text}' where a number is expected: write one there that is higher than any epoch in selections.jsonl");
     }
 
     /// <summary>Makes an epoch durable before anybody hears of it.</summary>
@@ -94,6 +106,8 @@ public sealed class RunDirectory : IDisposable
     }
 
     public void Dispose() => _lock.Dispose();
+
+    private static string EpochIn(string root) => Path.Combine(root, "epoch");
 }
 
 /// <summary>Another process runs in an output directory.</summary>

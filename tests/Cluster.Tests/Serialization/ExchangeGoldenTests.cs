@@ -1,7 +1,9 @@
 using Google.Protobuf;
+using MassDpo.Cluster.Checkpoints;
 using MassDpo.Cluster.Links;
 using MassDpo.Cluster.Serialization;
 using MassDpo.Cluster.Transfer;
+using MassDpo.Learner.Checkpoints;
 using MassDpo.LinkKit;
 using MassDpo.Shared.Links;
 using MassDpo.TestKit.Files;
@@ -33,6 +35,12 @@ public sealed class ExchangeGoldenTests
         ["piece-request"] = new PieceRequest("epoch 5, version 40", 119_808, 4_000),
         ["piece"] = new Piece(119_808, new byte[] { 1, 2, 255 }),
         ["piece-gone"] = new PieceGone("it is not there any more"),
+        ["checkpoint-news"] = new CheckpointNews(5, "v000000000040-e000005-s000000000320"),
+        ["checkpoint-held"] = new CheckpointHeld(5, "v000000000040-e000005-s000000000320"),
+        ["listing-request"] = new ListingRequest(),
+        ["listing-answer"] = new ListingAnswer("v000000000040-e000005-s000000000320", "listing 3", "akka.tcp://massdpo@host:4053/user/massdpo-checkpoints/$a#17", 12_000, 6),
+        ["checkpoint-listing"] = new CheckpointListing([new ListedCheckpoint(new CheckpointName(40, 5, 320), [new ListedFile("manifest.json", 300, "m")]), new ListedCheckpoint(new CheckpointName(20, 4, 160), [new ListedFile("state.json", 900, "s")])],
+            [new ListedFile("selections-v000000000020.jsonl", 5_000, "l")], [new ListedFile("run.json", 700, "r")]),
         ["epoch-claim"] = new EpochClaim(4, 7, "hash", Forced: true) { Committed = 5 },
     };
 

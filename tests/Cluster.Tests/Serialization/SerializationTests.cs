@@ -41,7 +41,8 @@ public sealed class SerializationTests() : AkkaTestKit(Node)
     [Fact]
     public void Kinds_of_messages_have_the_names_that_they_always_had()
     {
-        Assert.Equal(["control-message", "control-notice", "selections", "pools", "epoch-claim", "call", "return", "push", "pushed", "fenced", "part", "known-request", "known", "snapshot-offer", "piece-request", "piece", "piece-gone"], WireSerializer.Manifests);
+        Assert.Equal(["control-message", "control-notice", "selections", "pools", "epoch-claim", "call", "return", "push", "pushed", "fenced", "part", "known-request", "known", "snapshot-offer", "piece-request", "piece", "piece-gone",
+            "checkpoint-news", "checkpoint-held", "listing-request", "listing-answer", "checkpoint-listing"], WireSerializer.Manifests);
         Assert.All(Everything, message => Assert.IsType<WireSerializer>(Sys.Serialization.FindSerializerFor(message)));
         Assert.Equal(7351, Sys.Serialization.FindSerializerFor(Everything[0]).Identifier);
     }

@@ -22,7 +22,7 @@ public sealed class PullLossTests : IAsyncLifetime
         var server = there.ActorOf(Props.Create(() => new PieceServer(_ => new MemoryPieces(new byte[1 << 20]), 1)));
         var gate = there.ActorOf(Props.Create(() => new First(server)));
         var known = ((ExtendedActorSystem)here).Provider.ResolveActorRef(gate.Path.ToSerializationFormatWithAddress(Akka.Cluster.Cluster.Get(there).SelfAddress));
-        var pull = Puller.PullAsync(here, known, "a", 1 << 20, piece => taken.Add(piece.Length), blocks: false, default);
+        var pull = Puller.PullAsync(here, known, "a", 0, 1 << 20, piece => taken.Add(piece.Length), blocks: false, default);
         await taken.Take(1);
         await _nodes.LoseFirstAsync();
         Assert.Contains("is lost", (await Assert.ThrowsAsync<TransferException>(() => pull)).Message);

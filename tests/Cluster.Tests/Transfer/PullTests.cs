@@ -87,7 +87,7 @@ public sealed class PullTests(TwoNodes nodes) : IClassFixture<TwoNodes>
     public async Task What_cannot_be_taken_ends_with_its_reason()
     {
         var server = Serve(_ => new MemoryPieces(Thing));
-        var full = await Assert.ThrowsAsync<IOException>(() => Puller.PullAsync(Here, On(Here, server), "a", Thing.Length, _ => throw new IOException("the disk is full"), blocks: true, default));
+        var full = await Assert.ThrowsAsync<IOException>(() => Puller.PullAsync(Here, On(Here, server), "a", 0, Thing.Length, _ => throw new IOException("the disk is full"), blocks: true, default));
         Assert.Equal("the disk is full", full.Message);
     }
 
