@@ -1,5 +1,6 @@
-using MassDpo.PipelineKit;
 using MassDpo.Audit.Logs;
+using MassDpo.Cluster.Nodes;
+using MassDpo.PipelineKit;
 
 namespace MassDpo.Cluster.Tests.Nodes;
 
@@ -55,6 +56,24 @@ public sealed class NodeLossTests(SimulatedStream stream) : IClassFixture<Simula
         await next.Until("has the learner");
         await AssertWholeAsync(next);
         Assert.True((await selector.Run).InputEnded);
+    }
+
+    [Fact]
+    public async Task Where_each_node_has_a_directory_the_next_learner_goes_on_from_its_copy()
+    {
+        var copy = stream.NewOutput();
+        await using var cluster = new TestCluster(stream, "cluster.checkpoint-copies = 1");
+        using var gate = new Gate(version: 8);
+        var first = await cluster.BeginAsync("learner", _output, gate.Pass);
+        var next = await cluster.BeginAsync("learner, ingest", copy);
+        await cluster.BeginAsync("selector");
+        await gate.Reached;
+        var killing = first.KillAsync();
+        gate.Open();
+        await killing;
+        var outcome = await AssertWholeAsync(next, copy);
+        // It did not begin anew: a checkpoint was announced, so it was here.
+        Assert.Contains(outcome.Result!.Outcome.Notes, note => note.Contains("went on from checkpoint", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -131,15 +150,17 @@ public sealed class NodeLossTests(SimulatedStream stream) : IClassFixture<Simula
             Assert.True((await node.Run).InputEnded);
     }
 
-    private async Task AssertWholeAsync(TestNode learner)
+    private async Task<NodeOutcome> AssertWholeAsync(TestNode learner, string? output = null)
     {
+        output ??= _output;
         var outcome = await learner.Run;
         Assert.True(outcome.InputEnded);
         Assert.NotNull(outcome.Result);
-        var trace = RunTrace.Of(_output);
+        var trace = RunTrace.Of(output);
         trace.AssertEachPositionOnce();
-        trace.AssertReplays(_output, stream.NewOutput());
-        var versions = RunLog.Updates(Path.Combine(_output, "updates.jsonl")).Select(update => update.Version).ToList();
+        trace.AssertReplays(output, stream.NewOutput());
+        var versions = RunLog.Updates(Path.Combine(output, "updates.jsonl")).Select(update => update.Version).ToList();
         Assert.Equal(Enumerable.Range(0, versions.Count).Select(version => (long)version), versions.Select(version => version - versions[0]));
+        return outcome;
     }
 }
