@@ -1,7 +1,11 @@
 # The program with what it needs, on Debian 12. docker build -t massdpo .
-# docker-compose.yml runs it over Kafka.
+# docker-compose.yml runs it over Kafka, docker-compose.cluster.yml as nodes of an Akka cluster (--build-arg PROGRAM=Cluster).
+
+# App: massdpo without the verb cluster. Cluster: with it, which takes Akka.NET's packages from the registry.
+ARG PROGRAM=App
 
 FROM debian:bookworm AS build
+ARG PROGRAM
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates cmake curl g++ libopenblas0-pthread librdkafka-dev libtorch-dev make \
     && rm -rf /var/lib/apt/lists/*
@@ -11,7 +15,8 @@ RUN curl -fsSL https://dot.net/v1/dotnet-install.sh -o /tmp/dotnet-install.sh \
     && ln -s /usr/share/dotnet/dotnet /usr/local/bin/dotnet
 WORKDIR /src
 COPY . .
-RUN dotnet publish src/App/App.csproj --configuration Release --output /app
+RUN dotnet publish src/$PROGRAM/$PROGRAM.csproj --configuration Release --output /app \
+    && ([ "$PROGRAM" = App ] && echo massdpo.dll || echo MassDpo.$PROGRAM.dll) > /app/program
 
 FROM debian:bookworm-slim
 RUN apt-get update \
@@ -33,5 +38,5 @@ VOLUME /out
 # The token does not stand in the process list.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \
     CMD printf 'header = "Authorization: Bearer %s"\n' "${MASSDPO__WATCH__TOKEN:-none}" | curl -fsS -K - -o /dev/null http://127.0.0.1:9464/health/live
-ENTRYPOINT ["/usr/share/dotnet/dotnet", "/app/massdpo.dll"]
+ENTRYPOINT ["/bin/sh", "-c", "exec /usr/share/dotnet/dotnet /app/$(cat /app/program) \"$@\"", "massdpo"]
 CMD ["--help"]

@@ -100,10 +100,15 @@ internal sealed class ClusterJob(NodeRequest request, ILogger logger)
     {
         using var instruments = new Instruments(TimeProvider.System);
         set_num_threads(Options.Threads);
-        using var loaded = LoadedPolicy.Load(request.Run.Policy, Options.Policy);
+        var loaded = LoadedPolicy.Load(request.Run.Policy, Options.Policy);
+        // Who only reads records needs to know which policy it is, and how it reads.
+        using var held = request.Roles == Roles.Ingest ? null : loaded;
         Options.CheckFeatures(loaded.Weights.Lora is not null);
         await EnsureTopicsAsync(stop);
         _data = await IdentifyAsync();
+        var (policy, format) = (MemberPolicy.Of(loaded), new PolicySnapshotFormat(loaded.Weights));
+        if (held is null)
+            loaded.Dispose();
         await using var node = ClusterNode.Start(request.Cluster.Name, request.Akka, request.Join, logger);
         Volatile.Write(ref _node, node);
         instruments.ObserveMembers(node.View.Counts);
@@ -113,7 +118,7 @@ internal sealed class ClusterJob(NodeRequest request, ILogger logger)
         ears.Note($"{node.Address} is in the cluster: {string.Join(", ", node.View.Counts().Select(state => $"{state.Value} nodes {state.Key}"))}");
         var exchange = new Exchange(node.System, "learner");
         using var links = new PipelineLinks(new AkkaControlLink(exchange, request.Link), new AkkaPoolsLink(exchange, request.Link), new AkkaSelectionsLink(exchange, request.Link),
-            new AkkaSnapshotsLink(exchange, request.Link, new PolicySnapshotFormat(loaded.Weights), note => logger.LogWarning("{Note}", note), reason => _failure.TrySetResult(reason)));
+            new AkkaSnapshotsLink(exchange, request.Link, format, note => logger.LogWarning("{Note}", note), reason => _failure.TrySetResult(reason)));
         var name = $"{node.Address.Host}:{node.Address.Port}-{Guid.NewGuid().ToString("N")[..4]}/";
         using var member = links.Control.Join(name + "node", notice =>
         {
@@ -124,7 +129,7 @@ internal sealed class ClusterJob(NodeRequest request, ILogger logger)
             ? new CheckpointCopies(node.System, "learner", request.Run.Output, request.Files, request.Cluster.CheckpointCopies, ears.Note)
             : null;
         node.BeforeEnd("massdpo-roles", EndPartsAsync);
-        Begin(links, copies, loaded, name, ears, instruments);
+        Begin(links, copies, policy, name, ears, instruments);
         var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using (stop.Register(() => asked.TrySetResult()))
             await Task.WhenAny(_inputEnded.Task, _failure.Task, asked.Task, node.Ended);
@@ -146,10 +151,10 @@ internal sealed class ClusterJob(NodeRequest request, ILogger logger)
         return new NodeOutcome(inputEnded || _result is { Outcome.Stopped: false }, _result);
     }
 
-    private void Begin(PipelineLinks links, CheckpointCopies? copies, LoadedPolicy policy, string name, NodeEars ears, Instruments instruments)
+    private void Begin(PipelineLinks links, CheckpointCopies? copies, MemberPolicy policy, string name, NodeEars ears, Instruments instruments)
     {
         if (request.Roles.HasFlag(Roles.Selector))
-            Add(new MemberJob(Options, logger).RunAsync(NewHost("selectors", instruments), MemberPolicy.Of(policy), new RunWiring(links, null, _data) { Process = name }, ears.Note, _stop.Token));
+            Add(new MemberJob(Options, logger).RunAsync(NewHost("selectors", instruments), policy, new RunWiring(links, null, _data) { Process = name }, ears.Note, _stop.Token));
         if (request.Roles.HasFlag(Roles.Ingest))
         {
             // Files have one reader; a topic is shared by all its readers.
@@ -159,10 +164,10 @@ internal sealed class ClusterJob(NodeRequest request, ILogger logger)
                 Add(TakeInAsync(links, policy, name, ears, instruments, _stop.Token));
         }
         if (request.Roles.HasFlag(Roles.Learner))
-            SingletonTask.Begin(_node!.System, "massdpo-learner", "learner", Guarded(stop => LearnAsync(links, copies, policy, ears, instruments, stop)));
+            SingletonTask.Begin(_node!.System, "massdpo-learner", "learner", Guarded(stop => LearnAsync(links, copies, policy.Loaded!, ears, instruments, stop)));
     }
 
-    private async Task TakeInAsync(PipelineLinks links, LoadedPolicy policy, string name, NodeEars ears, Instruments instruments, CancellationToken stop)
+    private async Task TakeInAsync(PipelineLinks links, MemberPolicy policy, string name, NodeEars ears, Instruments instruments, CancellationToken stop)
     {
         var number = Interlocked.Increment(ref _made);
         var source = request.Data.Count > 0
@@ -180,7 +185,7 @@ internal sealed class ClusterJob(NodeRequest request, ILogger logger)
             },
         };
         ears.Note($"{_node!.Address} reads the records");
-        await new MemberJob(Options, logger).RunAsync(NewHost($"intake-{number}", instruments), MemberPolicy.Of(policy) with { Loaded = null }, wiring, _ => { }, stop);
+        await new MemberJob(Options, logger).RunAsync(NewHost($"intake-{number}", instruments), policy with { Loaded = null }, wiring, _ => { }, stop);
     }
 
     private async Task LearnAsync(PipelineLinks links, CheckpointCopies? copies, LoadedPolicy policy, NodeEars ears, Instruments instruments, CancellationToken stop)

@@ -1,10 +1,14 @@
 using System.Collections.Concurrent;
+using MassDpo.Shared.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace MassDpo.Shared.Actors;
 
 /// <summary>Runs actors in this process: those that wait on the thread pool, those that compute each on a thread of its own.</summary>
-public sealed class LocalHost(TimeProvider clock, ILogger logger) : LoopHost(clock, logger)
+/// <param name="clock">of its actors</param>
+/// <param name="logger">of their failures</param>
+/// <param name="instruments">of a process that has several hosts, which outlive this one; null: its own</param>
+public sealed class LocalHost(TimeProvider clock, ILogger logger, Instruments? instruments = null) : LoopHost(clock, logger, instruments)
 {
     protected override Task Run(string name, Dispatch dispatch, Func<Task> loop) =>
         dispatch == Dispatch.Pool ? Task.Run(loop) : OwnThread.Run(name, loop);

@@ -1,10 +1,11 @@
 using System.Diagnostics;
+using MassDpo.Shared.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace MassDpo.Shared.Actors;
 
 /// <summary>A host whose actors are loops, each of which takes from a mailbox of its own. What differs between such hosts is where the loops run.</summary>
-public abstract class LoopHost(TimeProvider clock, ILogger logger) : ActorHost(clock, logger)
+public abstract class LoopHost(TimeProvider clock, ILogger logger, Instruments? instruments = null) : ActorHost(clock, logger, instruments)
 {
     public override IActorRef<TMessage> Spawn<TMessage>(string name, Func<IActorContext<TMessage>, Actor<TMessage>> create, ActorOptions? options = null)
     {

@@ -6,6 +6,7 @@ using MassDpo.App.Tests.Running;
 using MassDpo.App.Watching;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Settings;
+using MassDpo.Shared.Telemetry;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace MassDpo.App.Tests.Watching;
@@ -32,6 +33,27 @@ public sealed class ProcessWatchTests(SimulatedStream stream) : IClassFixture<Si
         await Assert.ThrowsAsync<FatalActorException>(() => host.Failure);
         foreach (var path in new[] { "health/live", "health/ready" })
             Assert.Equal((503, """{"status":"failed","reason":"the disk is full"}"""), await Get(client, path));
+    }
+
+    [Fact]
+    public async Task A_process_of_several_hosts_is_ready_when_all_are_and_shows_its_cluster()
+    {
+        using var instruments = new Instruments(TimeProvider.System);
+        await using var first = new LocalHost(TimeProvider.System, NullLogger.Instance, instruments);
+        await using var second = new LocalHost(TimeProvider.System, NullLogger.Instance, instruments);
+        var options = WatchOptions.From(EffectiveSettings.Load(null, [], ["watch.listen=\"127.0.0.1:0\""], []));
+        await using var watch = await ProcessWatch.StartAsync(options, new Watched(() => HostHealth.Of([first.Health, second.Health, HostHealth.NotBegun]), instruments.Meter)
+        {
+            Cluster = () => new JsonObject { ["node"] = "here" },
+        }, NullLogger.Instance);
+        using var client = new HttpClient { BaseAddress = watch.Address };
+        first.Lacks("learner", null);
+        second.Lacks("selector-1", "it has no snapshot");
+        Assert.Equal((503, """{"status":"not ready","lacking":{"selector-1":"it has no snapshot"},"cluster":{"node":"here"}}"""), await Get(client, "health/ready"));
+        second.Lacks("selector-1", null);
+        Assert.Equal((200, """{"status":"ready","cluster":{"node":"here"}}"""), await Get(client, "health/ready"));
+        second.Fail(new IOException("the disk is full"));
+        Assert.Equal((503, """{"status":"failed","reason":"the disk is full","cluster":{"node":"here"}}"""), await Get(client, "health/live"));
     }
 
     [Fact]

@@ -20,7 +20,11 @@ public sealed class NodeLossTests(SimulatedStream stream) : IClassFixture<Simula
         var learner = await cluster.BeginAsync("learner, ingest", _output, gate.Pass);
         var leaving = await cluster.BeginAsync("selector");
         await gate.Reached;
+        Assert.True(learner.Health.IsReady);
+        Assert.True(leaving.Health.IsReady);
         var joining = await cluster.BeginAsync("selector");
+        Assert.Equal([KeyValuePair.Create("up", 3L)], joining.Node.View.Counts());
+        Assert.Equal(learner.Address.ToString(), joining.Node.View.ToJson()["learner"]!.GetValue<string>());
         gate.Open();
         Assert.False((await leaving.StopAsync()).InputEnded);
         Assert.True((await joining.Run).InputEnded);

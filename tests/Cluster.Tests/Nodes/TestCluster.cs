@@ -10,6 +10,7 @@ using MassDpo.Cluster.Nodes;
 using MassDpo.LinkKit;
 using MassDpo.Learner;
 using MassDpo.PipelineKit;
+using MassDpo.Shared.Actors;
 using MassDpo.Shared.Settings;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -41,6 +42,9 @@ internal sealed class TestCluster(SimulatedStream stream, params string[] settin
 
     private readonly List<TestNode> _nodes = [];
 
+    /// <summary>Whether the records come from files; else from the topic of the settings.</summary>
+    public bool HasFiles { get; init; } = true;
+
     /// <summary>Begins a node, and waits until it is up.</summary>
     /// <param name="roles">of the node, with commas between</param>
     /// <param name="output">of a node of role learner</param>
@@ -52,7 +56,7 @@ internal sealed class TestCluster(SimulatedStream stream, params string[] settin
         var config = ConfigurationFactory.ParseString($"{akka}\nakka.cluster.roles = [{roles}]\n{Quick}").WithFallback(NodeConfig.Of(effective, "nodes", 0, null, null, []));
         var run = new RunRequest(stream.PolicyDirectory, output ?? "", null, EvaluationOptions.From(effective), false, SimulatedStream.Options(settings));
         var first = _nodes.FirstOrDefault(node => !node.Run.IsCompleted);
-        var node = new TestNode(new NodeRequest(NodeConfig.RolesOf(config), run, [stream.Data], KafkaRunOptions.From(effective), new ClusterOptions("nodes", effective.Integer("cluster.checkpoint-copies", 0)), config,
+        var node = new TestNode(new NodeRequest(NodeConfig.RolesOf(config), run, HasFiles ? [stream.Data] : [], KafkaRunOptions.From(effective), new ClusterOptions("nodes", effective.Integer("cluster.checkpoint-copies", 0)), config,
             WatchOptions.From(effective)) { Join = self => first?.Address ?? self }, gate ?? (_ => { }));
         _nodes.Add(node);
         await node.UpAsync();
@@ -88,6 +92,8 @@ internal sealed class TestNode
     public Address Address => _job.Node!.Address;
 
     public ClusterNode Node => _job.Node!;
+
+    public HostHealth Health => _job.Health;
 
     public async Task UpAsync() => await await Task.WhenAny(_up.Task, Run);
 

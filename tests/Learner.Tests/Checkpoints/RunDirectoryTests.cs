@@ -12,7 +12,7 @@ public sealed class RunDirectoryTests
     {
         using var folder = new TempFolder();
         var first = RunDirectory.Open(folder["out"], PhysicalFiles.Instance);
-        var refusal = Assert.Throws<IOException>(() => RunDirectory.Open(folder["out"], PhysicalFiles.Instance)).Message;
+        var refusal = Assert.Throws<DirectoryInUseException>(() => RunDirectory.Open(folder["out"], PhysicalFiles.Instance)).Message;
         Assert.Contains(folder["out"], refusal);
         Assert.Contains("in use by another process", refusal);
         Assert.Contains("another output directory", refusal);

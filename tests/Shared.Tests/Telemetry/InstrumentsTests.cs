@@ -107,6 +107,15 @@ public sealed partial class InstrumentsTests
     }
 
     [Fact]
+    public void The_nodes_of_a_cluster_are_told_by_their_state()
+    {
+        using var heard = new Heard(_clock, out var instruments);
+        Assert.Empty(heard.Observe());
+        instruments.ObserveMembers(() => [KeyValuePair.Create("up", 3L), KeyValuePair.Create("unreachable", 1L)]);
+        Assert.Equal(["massdpo.cluster.members{state=unreachable} 1", "massdpo.cluster.members{state=up} 3"], heard.Observe());
+    }
+
+    [Fact]
     public void The_lag_of_an_input_is_asked_for_as_long_as_somebody_tells_it()
     {
         using var heard = new Heard(_clock, out var instruments);
