@@ -149,7 +149,7 @@ internal static class RunChecks
     }
 
     // Null: it can be read, and dies of what befalls it.
-    private static string? CodeOf(RecordKind kind) => kind switch
+    internal static string? CodeOf(RecordKind kind) => kind switch
     {
         RecordKind.Malformed => DeadLetterCodes.Json,
         RecordKind.NotUtf8 => DeadLetterCodes.Encoding,

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using MassDpo.App.Running;
 using MassDpo.Ingest.Sources;
+using MassDpo.Policy;
 using MassDpo.PolicyKit;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Numerics;
@@ -53,6 +54,13 @@ internal sealed class ScheduledStream : ISimulatedStream
         reading.DisposeAsync().AsTask().GetAwaiter().GetResult();
         source.DisposeAsync().AsTask().GetAwaiter().GetResult();
         return entries;
+    }
+
+    /// <summary>The record of a number and kind, as JSON; what else is in it the seed draws.</summary>
+    internal static byte[] RecordOf(int seed, int number, RecordKind kind, PolicyConfig config)
+    {
+        var random = new StableRandom(seed, number, 0xDA7A);
+        return Line(number, kind, MadePolicy.Items(config), ref random);
     }
 
     private static byte[] Line(int number, RecordKind kind, IReadOnlyList<string> items, ref StableRandom random)

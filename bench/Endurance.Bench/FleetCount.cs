@@ -1,0 +1,38 @@
+using System.Diagnostics;
+using MassDpo.PipelineKit.Distributed;
+using MassDpo.PipelineKit.Schedules;
+using TorchSharp;
+
+namespace MassDpo.Endurance.Bench;
+
+/// <summary>Many runs whose processes are joined over a log, and how often each kind of event came up in them.</summary>
+internal static class FleetCount
+{
+    /// <returns>whether every invariant held in each</returns>
+    public static bool Run(int first, int count)
+    {
+        torch.set_num_threads(1);
+        using var runner = new FleetRunner();
+        var (watch, used) = (Stopwatch.StartNew(), Environment.CpuUsage.TotalTime);
+        var violations = 0;
+        for (var seed = first; seed < first + count; seed++)
+        {
+            try
+            {
+                // A replay costs as much as a run.
+                runner.Run(seed, replays: seed % 4 == 0);
+            }
+            catch (ScheduleViolationException e)
+            {
+                violations++;
+                Console.WriteLine(Environment.GetEnvironmentVariable("MASSDPO_TRACES") is null ? e.Message : e.ToString());
+            }
+        }
+        var cpu = (Environment.CpuUsage.TotalTime - used).TotalSeconds;
+        Console.WriteLine($"{count} runs from seed {first} on in {watch.Elapsed.TotalSeconds:F0} s, {60 * count / watch.Elapsed.TotalSeconds:F0} a minute, {cpu:F0} s of processor time: {violations} violations");
+        Console.WriteLine($"most steps of a run per thing in its input (ten for each thing that befell it, and 20): {runner.MostSteps:F0}");
+        foreach (var (what, times) in runner.Sightings.Counts)
+            Console.WriteLine($"{times,10:N0}  {what}");
+        return violations == 0;
+    }
+}
