@@ -252,6 +252,12 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             snapshot.Release();
             throw new FatalActorException(e.Message, e);
         }
+        catch
+        {
+            // It stops before anybody has decided: what was to be published is nobody's.
+            snapshot.Release();
+            throw;
+        }
         parts.Lives.HasClaimed = true;
         Publish(snapshot);
     }

@@ -1,4 +1,5 @@
 using MassDpo.App.Running;
+using MassDpo.PipelineKit.Defects;
 using MassDpo.Policy.Model;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Files;
@@ -165,90 +166,5 @@ internal static class PlantedDefects
     {
         var changed = change(selection.Event);
         return selection with { Event = changed, Line = EventLine.Of(changed) };
-    }
-
-    private sealed class PlantedSnapshots(ISnapshotsLink inner, Func<PolicySnapshot, PolicySnapshot> change) : ISnapshotsLink
-    {
-        public void Publish(PolicySnapshot snapshot) => inner.Publish(change(snapshot));
-
-        public ISnapshotSubscription Subscribe(Action signal) => inner.Subscribe(signal);
-    }
-
-    private sealed class PlantedSelections(ISelectionsLink inner, Func<SelectionBlock, SelectionBlock> change) : ISelectionsLink
-    {
-        public ValueTask SendAsync(SelectionBlock block, CancellationToken cancellation) => inner.SendAsync(change(block), cancellation);
-
-        public IDisposable Receive(Func<SelectionBlock, CancellationToken, ValueTask> deliver) => inner.Receive(deliver);
-    }
-
-    private sealed class PlantedPools(IPoolsLink inner, Func<PoolBlock, PoolBlock> change) : IPoolsLink
-    {
-        public ValueTask OfferAsync(PoolBlock block, CancellationToken cancellation) => inner.OfferAsync(change(block), cancellation);
-
-        public void Request(string selector, Action<PoolBlock> deliver) => inner.Request(selector, deliver);
-
-        public void Withdraw(string selector) => inner.Withdraw(selector);
-    }
-
-    // What becomes null is lost.
-    private sealed class PlantedControl(IControlLink inner, Func<ControlMessage, ControlMessage?> send, Func<ControlNotice, ControlNotice?> hear) : IControlLink
-    {
-        public ValueTask<IControlAuthority> ClaimAsync(EpochClaim claim, Func<ControlMessage, CancellationToken, ValueTask> deliver, Action<string> fenced,
-            CancellationToken cancellation) => inner.ClaimAsync(claim, deliver, fenced, cancellation);
-
-        public IDisposable Join(string member, Action<ControlNotice> deliver) => inner.Join(member, notice =>
-        {
-            if (hear(notice) is { } heard)
-                deliver(heard);
-        });
-
-        public ValueTask SendAsync(ControlMessage message, CancellationToken cancellation) =>
-            send(message) is { } sent ? inner.SendAsync(sent, cancellation) : ValueTask.CompletedTask;
-    }
-
-    private sealed class UncutFiles(IFiles inner) : IFiles
-    {
-        public bool FileExists(string path) => inner.FileExists(path);
-
-        public bool FolderExists(string path) => inner.FolderExists(path);
-
-        public void CreateFolder(string path) => inner.CreateFolder(path);
-
-        public IReadOnlyList<string> List(string folder) => inner.List(folder);
-
-        public Stream OpenRead(string path) => inner.OpenRead(path);
-
-        public IReadFile OpenReadAt(string path) => inner.OpenReadAt(path);
-
-        public Stream Create(string path) => inner.Create(path);
-
-        public void Sync(Stream file) => inner.Sync(file);
-
-        public void SyncFolder(string folder) => inner.SyncFolder(folder);
-
-        public void Rename(string from, string to) => inner.Rename(from, to);
-
-        public void DeleteFile(string path) => inner.DeleteFile(path);
-
-        public void DeleteFolder(string path) => inner.DeleteFolder(path);
-
-        public IAppendFile OpenAppend(string path) => new UncutFile(inner.OpenAppend(path));
-
-        public IDisposable? TryLock(string path) => inner.TryLock(path);
-    }
-
-    private sealed class UncutFile(IAppendFile inner) : IAppendFile
-    {
-        public long Length => inner.Length;
-
-        public void Append(ReadOnlySpan<byte> bytes) => inner.Append(bytes);
-
-        public void Sync() => inner.Sync();
-
-        public void Truncate(long length)
-        {
-        }
-
-        public void Dispose() => inner.Dispose();
     }
 }

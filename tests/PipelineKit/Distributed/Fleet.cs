@@ -29,6 +29,9 @@ internal sealed class Fleet : IDisposable
 
     private const int MostStarts = 40;
 
+    // How long a fenced learner has to hear of it, once nothing else goes on.
+    private const int StepsToHear = 5000;
+
     private readonly FleetSchedule _schedule;
     private readonly Sightings _sightings;
     private readonly List<FleetProcess> _processes = [];
@@ -107,7 +110,10 @@ internal sealed class Fleet : IDisposable
             {
                 Befall();
                 if (Look() is { } ended)
+                {
+                    AwaitFenced();
                     return ended;
+                }
                 if (World.Taken > mostSteps || !World.Step())
                     throw new ScheduleViolationException(Invariants.NoSlotStaysOpen, _schedule.Seed, $"not done after {World.Taken} steps at {World.Clock.GetUtcNow():HH:mm:ss}. {WhoWaits()}");
             }
@@ -122,6 +128,17 @@ internal sealed class Fleet : IDisposable
     {
         foreach (var process in _processes)
             process.Kill();
+    }
+
+    private void AwaitFenced()
+    {
+        for (var step = 0; _processes.Find(process => !process.IsGone && Book.IsFenced(process.Name)) is { } fenced; step++)
+        {
+            if (step > StepsToHear || !World.Step())
+                throw new ScheduleViolationException(FleetInvariants.FencedIsSilent, _schedule.Seed, $"'{fenced.Name}' goes on, though '{Book.Owner}' has claimed the run");
+            if (fenced.Failure is not null)
+                fenced.Close();
+        }
     }
 
     // The first burst is there from the beginning, the last one is followed by the ends.

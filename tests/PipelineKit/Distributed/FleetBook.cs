@@ -28,6 +28,8 @@ internal sealed class FleetBook(FleetSchedule schedule, SimulatedLog log, Sighti
 
     public ScheduleViolationException? Violation { get; private set; }
 
+    private Sightings Seen => sightings;
+
     /// <summary>Processes that may have stood still, or been out of reach, longer than others waited for them.</summary>
     public HashSet<string> Zombies { get; } = new(StringComparer.Ordinal);
 
@@ -37,8 +39,8 @@ internal sealed class FleetBook(FleetSchedule schedule, SimulatedLog log, Sighti
     /// <summary>Blocks granted and not closed, in the epoch that holds.</summary>
     public IEnumerable<SlotBlock> Out => _out.Values;
 
-    /// <summary>Whose epoch it was.</summary>
-    public string? OwnerOf(long epoch) => _owners.GetValueOrDefault(epoch);
+    /// <summary>Whether a process ever owned an epoch, and does not own the one that holds.</summary>
+    public bool IsFenced(string process) => Owner != process && _owners.ContainsValue(process);
 
     /// <summary>The hash of what was published as a version of an epoch; null: nothing.</summary>
     public string? Published(long epoch, long version) => _published.GetValueOrDefault((epoch, version));
@@ -183,7 +185,7 @@ internal sealed class FleetBook(FleetSchedule schedule, SimulatedLog log, Sighti
         {
             var authority = await inner.ClaimAsync(claim, deliver, reason =>
             {
-                sightings.Saw("learner fenced");
+                book.Seen.Saw("learner fenced");
                 book._updatesFenced.TryAdd(process, 0);
                 fenced(reason);
             }, cancellation);
@@ -197,11 +199,7 @@ internal sealed class FleetBook(FleetSchedule schedule, SimulatedLog log, Sighti
         });
 
         public ValueTask SendAsync(ControlMessage message, CancellationToken cancellation) => inner.SendAsync(message, cancellation);
-
-        private readonly Sightings sightings = book.Seen;
     }
-
-    private Sightings Seen => sightings;
 
     private sealed class Authority(FleetBook book, string output, IControlAuthority inner) : IControlAuthority
     {

@@ -8,8 +8,8 @@ namespace MassDpo.PipelineKit.Distributed;
 /// <summary>A defect put into a run on purpose, to see whether it is found.</summary>
 public sealed record FleetDefect
 {
-    /// <summary>Put between a process, by its name, and its links.</summary>
-    public Func<string, PipelineLinks, PipelineLinks>? Links { get; init; }
+    /// <summary>Put between a process and its links.</summary>
+    public Func<LogClient, PipelineLinks, PipelineLinks>? Links { get; init; }
 
     /// <summary>Put between a learner and its files.</summary>
     public Func<IFiles, IFiles>? Files { get; init; }

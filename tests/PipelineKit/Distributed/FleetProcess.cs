@@ -14,6 +14,7 @@ namespace MassDpo.PipelineKit.Distributed;
 /// <summary>A process of a simulated run: a lane of steps, a client of the log, a host and its actors.</summary>
 internal abstract class FleetProcess
 {
+    private readonly List<IDisposable> _owned = [];
     private bool _isGone;
 
     protected FleetProcess(Fleet fleet, string name)
@@ -41,8 +42,6 @@ internal abstract class FleetProcess
 
     protected Fleet Fleet { get; }
 
-    protected PipelineLinks? Links { get; private set; }
-
     /// <summary>It dies here and now.</summary>
     public void Kill()
     {
@@ -63,7 +62,7 @@ internal abstract class FleetProcess
         var (control, selections) = (new LogControlLink(Client, Fleet.Control, Fleet.Group, Host.Fail), new LogSelectionsLink(Client, Fleet.Selections, Fleet.Group, Host.Fail));
         var links = new PipelineLinks(control, new Shared.Links.Local.LocalPoolsLink(), Fleet.OverSelections(selections, control), new LogSnapshotsLink(Client, Fleet.Snapshots, Fleet.Format, Host.Fail));
         _owned.AddRange([control, selections, (IDisposable)links.Snapshots]);
-        return Links = Fleet.Book.Over(Name, output, Fleet.Defect?.Links?.Invoke(Name, links) ?? links);
+        return Fleet.Book.Over(Name, output, Fleet.Defect?.Links?.Invoke(Client, links) ?? links);
     }
 
     protected virtual void Dying()
@@ -71,8 +70,6 @@ internal abstract class FleetProcess
     }
 
     protected abstract void Free();
-
-    private readonly List<IDisposable> _owned = [];
 
     private void End()
     {

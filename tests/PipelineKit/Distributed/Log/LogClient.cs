@@ -10,6 +10,7 @@ namespace MassDpo.PipelineKit.Distributed.Log;
 public sealed class LogClient(SimulatedLog log, SimulatedLane lane, string name)
 {
     private readonly Dictionary<(string, int), Line> _out = [];
+    private readonly Queue<Action> _heard = new();
     private Line? _in;
     private bool _isCut;
 
@@ -62,7 +63,12 @@ public sealed class LogClient(SimulatedLog log, SimulatedLane lane, string name)
     }
 
     /// <summary>Tells the process something, in order.</summary>
-    public void Hear(Action atClient) => (_in ??= new Line(this, "answer")).Add(() => lane.Post(atClient));
+    public void Hear(Action atClient) => (_in ??= new Line(this, "answer")).Add(() =>
+    {
+        _heard.Enqueue(atClient);
+        // Which of a process's steps comes next is drawn; what it hears stays in order.
+        lane.Post(() => _heard.Dequeue()());
+    });
 
     /// <summary>What is on its way in one direction: first in, first out, whenever the log is reached.</summary>
     private sealed class Line(LogClient client, string way)
