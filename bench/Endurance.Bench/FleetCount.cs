@@ -12,7 +12,8 @@ internal static class FleetCount
     public static bool Run(int first, int count)
     {
         torch.set_num_threads(1);
-        using var runner = new FleetRunner();
+        // One alone is to be looked at.
+        using var runner = new FleetRunner { Trace = count == 1 ? Console.WriteLine : null };
         var (watch, used) = (Stopwatch.StartNew(), Environment.CpuUsage.TotalTime);
         var violations = 0;
         for (var seed = first; seed < first + count; seed++)
@@ -25,7 +26,7 @@ internal static class FleetCount
             catch (ScheduleViolationException e)
             {
                 violations++;
-                Console.WriteLine(Environment.GetEnvironmentVariable("MASSDPO_TRACES") is null ? e.Message : e.ToString());
+                Console.WriteLine(count == 1 ? e.ToString() : e.Message);
             }
         }
         var cpu = (Environment.CpuUsage.TotalTime - used).TotalSeconds;

@@ -89,6 +89,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     private readonly ArrayBufferWriter<byte> _lines = new();
     private readonly LogSet _logs = new(parts.Directory, options.Logs);
     private readonly Dictionary<long, DeadLetter> _diedInSlot = [];
+    // Slots whose records have died and whose letters are on their way: over topics what was selected beside them may come first, and the run must not end before they are here.
+    private readonly HashSet<long> _lettersDue = [];
     private PolicyTrainer? _trainer;
     private IOutcomeSink _outcomes = NoOutcomes.Instance;
     private SettledPositions _settled = new();
@@ -228,6 +230,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         _draining = false;
         _ledger = null;
         _diedInSlot.Clear();
+        _lettersDue.Clear();
         parts.Directory.KeepEpoch(++_epoch);
         context.Lacks($"no selector has confirmed version {_version} in epoch {_epoch}");
         var snapshot = NewSnapshot();
@@ -264,6 +267,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
 
     private async ValueTask HearAsync(ControlMessage message, CancellationToken cancellation)
     {
+        if (message is PositionDead { Slot: { } slot } letter && letter.Epoch == _epoch)
+            _lettersDue.Remove(slot);
         switch (message)
         {
             case IntakeReady ready when ready.Incarnation > 1:
@@ -337,7 +342,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         while (_ledger!.TryClose() is { } batch)
             Train(batch);
         Grant();
-        if (_ledger.IsDrained)
+        if (_ledger.IsDrained && _lettersDue.Count == 0)
             End(stopped: false);
     }
 
@@ -483,7 +488,10 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     private void Announce(IReadOnlyList<BlockReissued> reissued)
     {
         foreach (var notice in reissued)
+        {
+            _lettersDue.UnionWith(notice.Deaths.Select(death => death.Slot));
             _authority!.Announce(notice);
+        }
         ScheduleLeases();
     }
 

@@ -45,11 +45,11 @@ internal sealed class Fleet : IDisposable
     private int _members;
     private int _event;
 
-    public Fleet(FleetSchedule schedule, LoadedPolicy policy, string folder, Sightings sightings, FleetDefect? defect)
+    public Fleet(FleetSchedule schedule, LoadedPolicy policy, string folder, Sightings sightings, FleetDefect? defect, Action<string>? trace)
     {
         (_schedule, Policy, _folder, _sightings, Defect, _partitions) = (schedule, policy, folder, sightings, defect, schedule.Partitions);
         World = new SimulatedWorld(schedule.Seed);
-        Log = new SimulatedLog(World, schedule.Seed) { Trouble = schedule.LogTrouble, Saw = what => sightings.Saw(what) };
+        Log = new SimulatedLog(World, schedule.Seed) { Trouble = schedule.LogTrouble, Saw = what => sightings.Saw(what), Trace = trace };
         Book = new FleetBook(schedule, Log, sightings);
         Options = schedule.Options();
         Format = new PolicySnapshotFormat(policy.Weights);
@@ -57,7 +57,7 @@ internal sealed class Fleet : IDisposable
         foreach (var (topic, partitions) in new[] { (Input, schedule.Partitions), (Control, 2), (Selections, 3), (Snapshots, 5) })
             Log.Create(topic, partitions);
         Log.Appended = Book.Appended;
-        Consumers = new SimulatedGroup(Log, Input) { WaitsForRelease = defect?.GivesOnAtOnce != true };
+        Consumers = new SimulatedGroup(Log, Input) { WaitsForRelease = defect?.GivesOnAtOnce != true, KeptTooLong = member => Book.Zombies.Add(member.Client.Name) };
     }
 
     public SimulatedWorld World { get; }
@@ -236,6 +236,7 @@ internal sealed class Fleet : IDisposable
 
     private void Failed(FleetProcess process, Exception failure)
     {
+        Log.Tell(() => $"'{process.Name}' failed: {failure.Message}");
         process.Close();
         switch (process)
         {
@@ -286,9 +287,8 @@ internal sealed class Fleet : IDisposable
         {
             case FleetTrouble.MemberKilled when member is not null:
                 HoldersWereLost = true;
+                Book.Zombies.Add(member.Name);
                 member.Kill();
-                if (member.Source is { } source)
-                    Consumers.Silent(source, () => true);
                 World.After(lasts, () => StartMember(_members++));
                 break;
             case FleetTrouble.MemberStopped when member is not null:
@@ -332,8 +332,9 @@ internal sealed class Fleet : IDisposable
                 World.After(lasts, () => Log.SetAway(false));
                 break;
             case FleetTrouble.InputForgotten:
-                var partition = one.Which % _partitions;
-                Log.Forget(Input, partition, Log.At(Input, partition).Low + one.Which % 7);
+                // What it holds last it keeps: without its end marker nobody could know that the input has ended.
+                var (partition, held) = (one.Which % _partitions, Log.At(Input, one.Which % _partitions));
+                Log.Forget(Input, partition, Math.Min(held.Low + one.Which % 7, held.High - 1));
                 break;
             case FleetTrouble.NoticesForgotten when Log.At(Control, LogControlLink.Notices) is { High: > 0 } notices:
                 Log.Forget(Control, LogControlLink.Notices, notices.High - 1 - one.Which % 8);
@@ -355,6 +356,7 @@ internal sealed class Fleet : IDisposable
                 return;
         }
         _sightings.Saw($"befell: {one.Trouble}");
+        Log.Tell(() => $"{one}: learner {learner?.Name}, member {member?.Name}");
     }
 
     private void StandStill(FleetProcess process, TimeSpan lasts)

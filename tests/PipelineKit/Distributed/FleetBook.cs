@@ -58,6 +58,7 @@ internal sealed class FleetBook(FleetSchedule schedule, SimulatedLog log, Sighti
         {
             case (Fleet.Control, LogControlLink.Notices):
                 var read = NoticeCodec.Decode(record.Value);
+                log.Tell(() => read.Claim is { } told ? $"{told} of {read.Claimant}" : $"{read.Notice}");
                 if (read.Claim is { } claim)
                     Claimed(claim, read.Claimant);
                 else if (read.Notice!.Epoch == _epoch)
@@ -68,11 +69,15 @@ internal sealed class FleetBook(FleetSchedule schedule, SimulatedLog log, Sighti
                     _unheard.Add(Text(read.Notice));
                 }
                 break;
-            case (Fleet.Control, LogControlLink.Messages) when MessageCodec.Decode(record.Value) is SlotRequest request && request.Epoch == _epoch:
+            case (Fleet.Control, LogControlLink.Messages):
+                var message = MessageCodec.Decode(record.Value);
+                log.Tell(() => message is SlotRequest asked ? $"{asked} {string.Join(',', asked.Share.Sources)}" : $"{message}");
+                if (message is not SlotRequest request || request.Epoch != _epoch)
+                    break;
                 foreach (var source in request.Share.Sources)
                 {
                     var reader = _readers.TryGetValue((request.Epoch, source), out var known) ? known : _readers[(request.Epoch, source)] = request.Intake;
-                    Require(reader == request.Intake || Zombies.Contains(reader) || Zombies.Contains(request.Intake), FleetInvariants.OneReader,
+                    Require(reader == request.Intake || IsZombie(reader) || IsZombie(request.Intake), FleetInvariants.OneReader,
                         () => $"{source} is read by '{reader}' and by '{request.Intake}' in epoch {request.Epoch}");
                 }
                 break;
@@ -108,6 +113,8 @@ internal sealed class FleetBook(FleetSchedule schedule, SimulatedLog log, Sighti
     /// <param name="output">where it writes, if it is a learner</param>
     /// <param name="links">as they are</param>
     public PipelineLinks Over(string process, string? output, PipelineLinks links) => links with { Control = new Control(this, process, output, links.Control), Snapshots = new Snapshots(this, process, links.Snapshots) };
+
+    private bool IsZombie(string intake) => Zombies.Contains(intake[..intake.LastIndexOf('/')]);
 
     private void Claimed(EpochClaim claim, string claimant)
     {

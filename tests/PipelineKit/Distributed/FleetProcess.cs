@@ -108,7 +108,12 @@ internal sealed class MemberProcess : FleetProcess
 
     protected override void Free()
     {
-        _ = _source?.DisposeAsync();
+        if (_source is not null)
+        {
+            _ = _source.DisposeAsync();
+            // Whether it could take leave or not.
+            Fleet.Consumers.Silent(_source, () => true);
+        }
         _cache?.Dispose();
     }
 

@@ -24,6 +24,9 @@ public sealed class FleetRunner : IDisposable
     /// <summary>What came up in all runs so far.</summary>
     public Sightings Sightings { get; } = new();
 
+    /// <summary>Told of all that goes over the log, for who looks at one run; null: nobody does.</summary>
+    public Action<string>? Trace { get; init; }
+
     /// <summary>The most steps that a run took per thing in its input and thing that befell it.</summary>
     public double MostSteps { get; private set; }
 
@@ -39,7 +42,7 @@ public sealed class FleetRunner : IDisposable
         var size = 20 + schedule.Input.Count + 10 * schedule.Events.Count;
         using (var folder = new TempFolder())
         {
-            using var fleet = new Fleet(schedule, _policy, folder.Path, Sightings, defect);
+            using var fleet = new Fleet(schedule, _policy, folder.Path, Sightings, defect, Trace);
             var (outcome, output, steps) = fleet.Run(mostSteps: 1000L * size);
             MostSteps = Math.Max(MostSteps, (double)steps / size);
             FleetChecks.AssertWhole(schedule, fleet, outcome, output, Sightings);

@@ -127,7 +127,12 @@ public sealed class LogSource : IRecordSource
             release();
         }
         _releases.Add(Once);
-        Client.Lane.Clock.CreateTimer(_ => Once(), null, _options.HandOver, Timeout.InfiniteTimeSpan);
+        Client.Lane.Clock.CreateTimer(_ =>
+        {
+            if (!isReleased)
+                _group.KeptTooLong(this);
+            Once();
+        }, null, _options.HandOver, Timeout.InfiniteTimeSpan);
         Pulse();
     }
 

@@ -6,6 +6,9 @@ namespace MassDpo.PipelineKit.Distributed.Log;
 /// </summary>
 public sealed class SimulatedGroup(SimulatedLog log, string topic)
 {
+    /// <summary>Told of a member that kept what it was to let go of longer than it is waited for.</summary>
+    public Action<LogSource> KeptTooLong { get; set; } = _ => { };
+
     private static readonly TimeSpan Session = TimeSpan.FromSeconds(10);
 
     // In the order of joining.
@@ -15,9 +18,6 @@ public sealed class SimulatedGroup(SimulatedLog log, string topic)
 
     /// <summary>Whether partitions are given on only once they were let go of; else a defect is planted.</summary>
     public bool WaitsForRelease { get; init; } = true;
-
-    /// <summary>Told of partitions given to a member.</summary>
-    public Action<LogSource, IReadOnlyList<int>> Given { get; set; } = (_, _) => { };
 
     public void Join(LogSource member)
     {
@@ -44,6 +44,7 @@ public sealed class SimulatedGroup(SimulatedLog log, string topic)
         if (!isSilent() || !_members.Contains(member))
             return;
         log.Saw("group: session timed out");
+        log.Tell(() => $"group loses {member.Client.Name}");
         var had = Of(member);
         Leave(member);
         // When it is back it hears of it, and comes again.
@@ -70,6 +71,7 @@ public sealed class SimulatedGroup(SimulatedLog log, string topic)
             if (owner is not null && _askedBack.Add(partition))
             {
                 log.Saw("group: partition moved");
+                log.Tell(() => $"group asks {owner.Client.Name} for {partition}");
                 owner.Client.Hear(() => owner.GiveAway([partition], () => owner.Client.Call("group", 0, () => Released(owner, partition))));
             }
             if (owner is not null && WaitsForRelease)
@@ -81,13 +83,14 @@ public sealed class SimulatedGroup(SimulatedLog log, string topic)
         }
         foreach (var (member, partitions) in gained)
         {
-            Given(member, partitions);
+            log.Tell(() => $"group gives {string.Join(',', partitions)} to {member.Client.Name}");
             member.Client.Hear(() => member.Gain(partitions));
         }
     }
 
     private void Released(LogSource owner, int partition)
     {
+        log.Tell(() => $"{owner.Client.Name} lets go of {partition}");
         _askedBack.Remove(partition);
         if (_owners[partition] == owner)
             _owners[partition] = null;

@@ -50,6 +50,9 @@ public sealed class SimulatedLog
     /// <summary>Told when messages are late or come twice.</summary>
     public Action<string> Saw { get; set; } = _ => { };
 
+    /// <summary>Told what happens, step by step, for who looks at one run; null: nobody does.</summary>
+    public Action<string>? Trace { get; set; }
+
     public void Create(string topic, int partitions)
     {
         if (!_topics.TryGetValue(topic, out var held))
@@ -115,6 +118,9 @@ public sealed class SimulatedLog
         foreach (var one in waiting)
             one.SetResult();
     }
+
+    /// <summary>Tells who looks at this run.</summary>
+    internal void Tell(Func<string> what) => Trace?.Invoke($"{World.Taken} {World.Clock.GetUtcNow():mm:ss.fff} {what()}");
 
     internal bool Befalls(int oneIn) => oneIn > 0 && _random.Below(oneIn) == 0;
 
