@@ -50,7 +50,7 @@ public sealed class FleetTests
         { nameof(PlantedDefects.ApplyingTwice), Invariants.SettledOnce },
         { nameof(PlantedDefects.CommittingEarly), FleetInvariants.CommittedIsDurable },
         { nameof(PlantedDefects.IgnoringTheEpoch), FleetInvariants.FencedIsSilent },
-        { nameof(PlantedDefects.ReusingCancelledSlots), Invariants.SettledOnce },
+        { nameof(PlantedDefects.ReusingCancelledSlots), FleetInvariants.OwnEpoch },
         { nameof(PlantedDefects.GoingOnFenced), FleetInvariants.FencedIsSilent },
         { nameof(PlantedDefects.TakingOldSnapshots), FleetInvariants.VersionsMonotone },
         { nameof(PlantedDefects.KeepingWhatItHolds), Invariants.SettledOnce },

@@ -28,21 +28,13 @@ internal static class PlantedDefects
     /// <summary>Members hear whoever announces, whatever the epoch.</summary>
     public static FleetDefect IgnoringTheEpoch() => new() { Links = (client, links) => links with { Control = new DeafToOrder(client, links.Control) } };
 
-    /// <summary>What was computed for a slot of an epoch that is over goes into the slot of that number in the new one.</summary>
+    /// <summary>What was computed for a slot of an epoch that is over goes into the slot of that number in the one that the learner claimed since.</summary>
     public static FleetDefect ReusingCancelledSlots() => new()
     {
         Links = (_, links) =>
         {
-            var newest = 0L;
-            return links with
-            {
-                Control = new PlantedControl(links.Control, message => message, notice =>
-                {
-                    newest = Math.Max(newest, notice.Epoch);
-                    return notice;
-                }),
-                Selections = new PlantedSelections(links.Selections, block => block with { Block = block.Block with { Epoch = Math.Max(newest, block.Block.Epoch) } }),
-            };
+            var control = new ClaimedEpoch(links.Control);
+            return links with { Control = control, Selections = new AnyEpoch(links.Selections, () => control.Epoch) };
         },
     };
 
@@ -141,6 +133,29 @@ internal static class PlantedDefects
             }, _ => { });
 
         public ValueTask SendAsync(ControlMessage message, CancellationToken cancellation) => inner.SendAsync(message, cancellation);
+    }
+
+    private sealed class ClaimedEpoch(IControlLink inner) : IControlLink
+    {
+        public long Epoch { get; private set; }
+
+        public ValueTask<IControlAuthority> ClaimAsync(EpochClaim claim, Func<ControlMessage, CancellationToken, ValueTask> deliver, Action<string> fenced, CancellationToken cancellation)
+        {
+            Epoch = claim.Epoch;
+            return inner.ClaimAsync(claim, deliver, fenced, cancellation);
+        }
+
+        public IDisposable Join(string member, Action<ControlNotice> deliver) => inner.Join(member, deliver);
+
+        public ValueTask SendAsync(ControlMessage message, CancellationToken cancellation) => inner.SendAsync(message, cancellation);
+    }
+
+    private sealed class AnyEpoch(ISelectionsLink inner, Func<long> epoch) : ISelectionsLink
+    {
+        public ValueTask SendAsync(SelectionBlock block, CancellationToken cancellation) => inner.SendAsync(block, cancellation);
+
+        public IDisposable Receive(Func<SelectionBlock, CancellationToken, ValueTask> deliver) =>
+            inner.Receive((block, cancellation) => deliver(block with { Block = block.Block with { Epoch = epoch() } }, cancellation));
     }
 
     private sealed class NeverFenced(IControlLink inner) : IControlLink

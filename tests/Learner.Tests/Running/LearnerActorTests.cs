@@ -264,6 +264,28 @@ public sealed class LearnerActorTests : IDisposable
     }
 
     [Fact]
+    public void A_run_does_not_end_before_the_letter_of_a_record_that_died_in_its_last_batch()
+    {
+        using var bench = new LearnerBench(_made, Output);
+        bench.Open();
+        var blocks = bench.Ask(4, ended: true);
+        var block = blocks[0];
+        for (var attempt = 1; attempt <= 3; attempt++)
+        {
+            bench.Tell(new BlockFailed("s1", block.Block, [new SlotFailure(1, "it does not like it")]));
+            block = block with { Block = Assert.IsType<BlockReissued>(Assert.Single(bench.Heard())).Block };
+        }
+        // Over topics of their own, what was selected can be faster than the letter.
+        bench.Compute(block with { Pools = [block.Pools[0], null] }, 0);
+        bench.Compute(blocks[1], 0);
+        Assert.Equal([new BatchClosed(1, 1)], bench.Heard());
+        Assert.Null(bench.Process.Outcome);
+        bench.Tell(new PositionDead(LearnerBench.Intake, bench.Epoch, Letter(1), Slot: 1));
+        Assert.Equal((3, 1, false), (bench.Process.Outcome!.Counts.Applied, bench.Process.Outcome.Counts.Dead, bench.Process.Outcome.Stopped));
+        Assert.Equal([At(1)], new RunLogs(Output).Dead);
+    }
+
+    [Fact]
     public void A_record_that_cannot_be_used_is_buried_at_once_and_once()
     {
         using (var bench = new LearnerBench(_made, Output))

@@ -57,7 +57,12 @@ internal sealed class Fleet : IDisposable
         foreach (var (topic, partitions) in new[] { (Input, schedule.Partitions), (Control, 2), (Selections, 3), (Snapshots, 5) })
             Log.Create(topic, partitions);
         Log.Appended = Book.Appended;
-        Consumers = new SimulatedGroup(Log, Input) { WaitsForRelease = defect?.GivesOnAtOnce != true, KeptTooLong = member => Book.Zombies.Add(member.Client.Name) };
+        Log.OffsetCommitted = (_, topic, partition, offset) =>
+        {
+            if (topic == Input)
+                Book.Committed(partition, offset);
+        };
+        Consumers = new SimulatedGroup(Log, Input) { WaitsForRelease = defect?.GivesOnAtOnce != true, LetDown = member => Book.Zombies.Add(member.Client.Name) };
     }
 
     public SimulatedWorld World { get; }

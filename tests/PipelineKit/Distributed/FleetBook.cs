@@ -93,7 +93,8 @@ internal sealed class FleetBook(FleetSchedule schedule, SimulatedLog log, Sighti
     public void Committed(int partition, long offset)
     {
         var durable = _durable.GetValueOrDefault(Fleet.SourceOf(partition));
-        sightings.Saw("offset committed");
+        if (offset > 0)
+            sightings.Saw("offset committed");
         Require(offset <= durable, FleetInvariants.CommittedIsDurable, () => $"offset {offset} of partition {partition} was committed, checkpoints hold what is settled up to {durable}");
     }
 

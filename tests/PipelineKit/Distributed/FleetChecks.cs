@@ -71,8 +71,7 @@ internal static class FleetChecks
             var slots = updates.SelectMany(update => update.Positions.Select((position, i) => (Slot: update.FirstSlot + i, Position: position, Hash: update.EventHashes[i]))).Where(slot => slot.Position is not null);
             Require(slots.SequenceEqual(events.Select(e => (e.Event.Slot, (Position?)e.Event.Position, (string?)e.Hash))), Invariants.LogsAgree, () => "the events are not those of the update log, in its order");
             Require((outcome.Counts.Applied, outcome.Counts.Dead, outcome.Version) == (events.Count, dead.Count, updates.Count), Invariants.LogsAgree, () => $"counted {outcome.Counts}, logged {events.Count} events and {dead.Count} dead");
-            // In turns a selection is of its own epoch; in an epoch that was another learner's nobody may have trained here.
-            Require(events.Select(e => e.Event.Epoch).SequenceEqual(events.Select(e => e.Event.Epoch).Order()), FleetInvariants.FencedIsSilent, () => "epochs of the update log go back");
+            Require(events.Select(e => e.Event.Epoch).SequenceEqual(events.Select(e => e.Event.Epoch).Order()), FleetInvariants.OwnEpoch, () => "epochs of the update log go back");
         }
 
         void CheckSelection(SelectionEvent e)

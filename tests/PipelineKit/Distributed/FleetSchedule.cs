@@ -94,10 +94,11 @@ public sealed record FleetSchedule
             SelectorsPerMember = 1 + random.Below(2),
             Method = random.Below(2) == 0 ? SelectionMethod.Mass : (SelectionMethod)random.Below(Enum.GetValues<SelectionMethod>().Length),
             MaxStaleness = random.Below(4),
-            MaxAttempts = 1 + random.Below(4),
+            // One attempt and a short lease often: else hardly any record dies with its holders.
+            MaxAttempts = random.Below(3) == 0 ? 1 : 1 + random.Below(4),
             Batch = batch,
             Block = 1 + random.Below(batch + 1),
-            LeaseSeconds = 2 + random.Below(30),
+            LeaseSeconds = random.Below(2) == 0 ? 1 + random.Below(4) : 2 + random.Below(30),
             DrainSeconds = random.Below(9),
             CheckpointUpdates = 1 + random.Below(4),
             LogTrouble = random.Below(4) == 0 ? LogTrouble.None

@@ -130,7 +130,7 @@ public sealed class LogSource : IRecordSource
         Client.Lane.Clock.CreateTimer(_ =>
         {
             if (!isReleased)
-                _group.KeptTooLong(this);
+                _group.LetDown(this);
             Once();
         }, null, _options.HandOver, Timeout.InfiniteTimeSpan);
         Pulse();
@@ -276,6 +276,7 @@ public sealed class LogSource : IRecordSource
     private void Fail(Exception failure)
     {
         _failure = failure;
+        _group.LetDown(this);
         _reading?.Fail(failure);
         _next?.Fail(failure);
         ReleaseAll();

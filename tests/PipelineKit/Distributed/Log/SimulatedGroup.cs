@@ -6,8 +6,8 @@ namespace MassDpo.PipelineKit.Distributed.Log;
 /// </summary>
 public sealed class SimulatedGroup(SimulatedLog log, string topic)
 {
-    /// <summary>Told of a member that kept what it was to let go of longer than it is waited for.</summary>
-    public Action<LogSource> KeptTooLong { get; set; } = _ => { };
+    /// <summary>Told of a member of whose records others may read some: it failed, or kept what it was to let go of longer than it is waited for.</summary>
+    public Action<LogSource> LetDown { get; set; } = _ => { };
 
     private static readonly TimeSpan Session = TimeSpan.FromSeconds(10);
 

@@ -47,6 +47,9 @@ public sealed class SimulatedLog
     /// <summary>Told of each message that is there now.</summary>
     public Action<string, LogRecord> Appended { get; set; } = (_, _) => { };
 
+    /// <summary>Told of each offset that a group commits.</summary>
+    public Action<string, string, int, long> OffsetCommitted { get; set; } = (_, _, _, _) => { };
+
     /// <summary>Told when messages are late or come twice.</summary>
     public Action<string> Saw { get; set; } = _ => { };
 
@@ -89,7 +92,11 @@ public sealed class SimulatedLog
 
     public long? Committed(string group, string topic, int partition) => _committed.TryGetValue((group, topic, partition), out var offset) ? offset : null;
 
-    public void Commit(string group, string topic, int partition, long offset) => _committed[(group, topic, partition)] = offset;
+    public void Commit(string group, string topic, int partition, long offset)
+    {
+        _committed[(group, topic, partition)] = offset;
+        OffsetCommitted(group, topic, partition, offset);
+    }
 
     public void SetAway(bool away)
     {
