@@ -49,7 +49,7 @@ public sealed class ProtobufRecordDecoder : IRecordDecoder
             return PreferenceRecord.Parser.ParseFrom(value.Span);
         }
         // The parser's own sentence of some malformed bytes is that it ran over their end.
-        catch (Exception e) when (e is InvalidProtocolBufferException or IndexOutOfRangeException)
+        catch (Exception e) when (e is InvalidProtocolBufferException or ArgumentException or IndexOutOfRangeException)
         {
             throw new InvalidDataException($"not a massdpo.v1.PreferenceRecord: {e.Message} Write it as preference.proto says, without a length or a schema id before it", e);
         }
