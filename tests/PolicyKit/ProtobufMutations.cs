@@ -55,7 +55,7 @@ public static class ProtobufMutations
                 fields.RemoveAt(at);
                 break;
             case 1:
-                for (var times = field.Value.Length < 256 && random.Below(10) == 0 ? 1000 : 1; times > 0; times--)
+                for (var times = field.Value.Length < 256 && random.Below(10) == 0 ? 100 : 1; times > 0; times--)
                     fields.Insert(at, field);
                 break;
             case 2:

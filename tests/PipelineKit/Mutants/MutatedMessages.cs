@@ -42,7 +42,7 @@ public static class MutatedTopics
 /// </summary>
 internal sealed class MutatedMessage<T>(string name, IReadOnlyList<byte[]> whole, Func<byte[], T> decode, Func<T, byte[]> encode) : MutatedFile
 {
-    // The parser copies what it has of a message that comes again: a thousand-fold one takes some hundred bytes for each of its own.
+    // The parser copies what it has of a message that comes again: a hundred-fold one takes some hundred bytes for each of its own.
     private const long MostAllocated = 4 << 20;
     private const long MostAllocatedPerByte = 1 << 10;
 
@@ -81,7 +81,7 @@ internal sealed class MutatedMessage<T>(string name, IReadOnlyList<byte[]> whole
 /// <summary>Records in Protobuf, as the input topic may have them: through the decoder and the validator. Each is a pool or a dead letter.</summary>
 internal sealed class MutatedProtobufRecords : MutatedFile
 {
-    // Few enough that a field a thousand times over is more.
+    // Few enough that a field a hundred times over is more.
     private const int MaxRecordBytes = 4096;
 
     private readonly RecordDecoders _decoders = new();
