@@ -7,6 +7,8 @@ namespace MassDpo.Endurance.Bench;
 /// <summary>Many mutated inputs through every reader, and what became of them.</summary>
 internal static class MutantCount
 {
+    /// <param name="records">mutants of records, and of each kind of message</param>
+    /// <param name="others">mutants of each kind of file</param>
     /// <returns>whether each was read or refused</returns>
     public static bool Run(int records, int others)
     {
@@ -14,7 +16,7 @@ internal static class MutantCount
         foreach (var make in MutatedInputs.All)
         {
             using var input = make();
-            var count = input.Name == "records" ? records : others;
+            var count = input.Name == "records" || MutatedTopics.All.Contains(make) ? records : others;
             var (verdicts, watch) = (new Sightings(), Stopwatch.StartNew());
             try
             {

@@ -107,6 +107,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     private long _updateEnded;
     private bool _open;
     // An intake has asked for a new epoch: nothing is granted any more, and what is granted whole is waited for.
+    private readonly DateTimeOffset _startedAt = context.Clock.GetUtcNow();
+    private readonly long _started = context.Clock.GetTimestamp();
     private bool _draining;
     private bool _ended;
 
@@ -164,7 +166,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
                 _ledger!.Accept(computed.Block);
                 break;
             case LearnerMessage.LeasesDue when _open:
-                var expired = _ledger!.Expire(context.Clock.GetUtcNow());
+                var expired = _ledger!.Expire(Now);
                 context.Instruments.Expired(expired.Count);
                 Announce(expired);
                 break;
@@ -288,14 +290,14 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
                 Open();
                 break;
             case SelectorReady ready when _open && ready.Incarnation > 1:
-                Announce(_ledger!.Lost(ready.Selector, context.Clock.GetUtcNow()));
+                Announce(_ledger!.Lost(ready.Selector, Now));
                 break;
             case BlockHeld held when _open:
-                _ledger!.Held(held.Selector, held.Block, context.Clock.GetUtcNow());
+                _ledger!.Held(held.Selector, held.Block, Now);
                 ScheduleLeases();
                 break;
             case BlockFailed failed when _open:
-                if (_ledger!.Failed(failed.Block, failed.Failures, context.Clock.GetUtcNow()) is { } reissued)
+                if (_ledger!.Failed(failed.Block, failed.Failures, Now) is { } reissued)
                     Announce([reissued]);
                 break;
             case SlotRequest request when _open && request.Epoch == _epoch:
@@ -350,7 +352,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     {
         if (_draining)
             return;
-        var granted = _ledger!.Grant(context.Clock.GetUtcNow());
+        var granted = _ledger!.Grant(Now);
         foreach (var (intake, block) in granted)
             _authority!.Announce(new SlotsGranted(_epoch, intake, block));
         if (granted.Count > 0)
@@ -495,11 +497,14 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         ScheduleLeases();
     }
 
+    // Leases are spans: a clock on the wall that is put right neither ends nor lengthens one.
+    private DateTimeOffset Now => _startedAt + context.Clock.GetElapsedTime(_started);
+
     private void ScheduleLeases()
     {
         _leases?.Dispose();
         if (_ledger!.NextExpiry is { } expiry)
-            _leases = context.Schedule(expiry - context.Clock.GetUtcNow() is var due && due > TimeSpan.Zero ? due : TimeSpan.Zero, new LearnerMessage.LeasesDue());
+            _leases = context.Schedule(expiry - Now is var due && due > TimeSpan.Zero ? due : TimeSpan.Zero, new LearnerMessage.LeasesDue());
     }
 
     private void Commit()

@@ -66,7 +66,7 @@ public static class MessageCodec
         V1.Message.KindOneofCase.PositionsSkipped when message.PositionsSkipped is var skipped =>
             new PositionsSkipped(skipped.Intake, skipped.Epoch, FromWire(skipped.From), skipped.To, Reason(skipped.Reason)),
         V1.Message.KindOneofCase.SlotRequest when message.SlotRequest is var request => new SlotRequest(request.Intake, request.Epoch, request.Offered,
-            [.. request.PassEnds.Select(end => new PassEnd(end.Source, Count(end.Pass, "pass"), end.Length))], request.Ended,
+            [.. request.PassEnds.Select(end => new PassEnd(end.Source, Count(end.Pass, "pass"), Count(end.Length, "length")))], request.Ended,
             new InputShare([.. request.Sources], Count(request.TotalSources, "total_sources"))),
         V1.Message.KindOneofCase.PositionDead when message.PositionDead is var dead =>
             new PositionDead(dead.Intake, dead.Epoch, FromWire(dead.Letter), dead.HasSlot ? dead.Slot : null),
@@ -74,8 +74,8 @@ public static class MessageCodec
         V1.Message.KindOneofCase.SnapshotConfirmed when message.SnapshotConfirmed is var confirmed =>
             new SnapshotConfirmed(confirmed.Selector, confirmed.Epoch, confirmed.Version, confirmed.Hash),
         V1.Message.KindOneofCase.BlockHeld => new BlockHeld(message.BlockHeld.Selector, FromWire(message.BlockHeld.Block)),
-        V1.Message.KindOneofCase.BlockFailed when message.BlockFailed is var failed =>
-            new BlockFailed(failed.Selector, FromWire(failed.Block), [.. failed.Failures.Select(failure => new SlotFailure(failure.Slot, failure.Reason))]),
+        V1.Message.KindOneofCase.BlockFailed when message.BlockFailed is var failed && FromWire(failed.Block) is var block =>
+            new BlockFailed(failed.Selector, block, [.. failed.Failures.Select(failure => new SlotFailure(Slot(failure.Slot, block), failure.Reason))]),
         _ => throw new WireFormatException("a message of a kind that this build does not know"),
     };
 

@@ -54,8 +54,8 @@ public static class NoticeCodec
         V1.Notice.KindOneofCase.EpochOpened =>
             new EpochOpened(wire.Epoch, wire.EpochOpened.Version, FromWire(wire.EpochOpened.Settled)) { Identity = wire.EpochOpened.Identity.ToDictionary() },
         V1.Notice.KindOneofCase.SlotsGranted => new SlotsGranted(wire.Epoch, wire.SlotsGranted.Intake, FromWire(wire.SlotsGranted.Block)),
-        V1.Notice.KindOneofCase.BlockReissued => new BlockReissued(wire.Epoch, wire.BlockReissued.Intake, FromWire(wire.BlockReissued.Block),
-            [.. wire.BlockReissued.Deaths.Select(death => new SlotDeath(death.Slot, death.Code, death.Reason))]),
+        V1.Notice.KindOneofCase.BlockReissued when FromWire(wire.BlockReissued.Block) is var block => new BlockReissued(wire.Epoch, wire.BlockReissued.Intake, block,
+            [.. wire.BlockReissued.Deaths.Select(death => new SlotDeath(Slot(death.Slot, block), death.Code, death.Reason))]),
         V1.Notice.KindOneofCase.BatchClosed => new BatchClosed(wire.Epoch, wire.BatchClosed.Version),
         V1.Notice.KindOneofCase.CheckpointWritten => new CheckpointWritten(wire.Epoch, wire.CheckpointWritten.Version, FromWire(wire.CheckpointWritten.Settled)),
         V1.Notice.KindOneofCase.LearnerStopped => new LearnerStopped(wire.Epoch, wire.LearnerStopped.Reason, wire.LearnerStopped.InputEnded),

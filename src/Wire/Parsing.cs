@@ -13,7 +13,8 @@ internal static class Parsing
         {
             return convert(parser.ParseFrom(bytes));
         }
-        catch (Exception e) when (e is InvalidProtocolBufferException or FormatException or ArgumentException)
+        // The parser's own sentence of some malformed bytes is that it ran over their end.
+        catch (Exception e) when (e is InvalidProtocolBufferException or FormatException or ArgumentException or IndexOutOfRangeException)
         {
             throw e as WireFormatException ?? new WireFormatException($"these {bytes.Length} bytes are no {typeof(TMessage).Name}: {e.Message}", e);
         }
@@ -23,12 +24,21 @@ internal static class Parsing
 
     public static int Count(int value, string name) => value >= 0 ? value : throw new WireFormatException($"'{name}' is {value}");
 
+    public static long Count(long value, string name) => value >= 0 ? value : throw new WireFormatException($"'{name}' is {value}");
+
+    /// <summary>Token ids; which of them a policy has, it says itself.</summary>
+    public static int[] Tokens(IReadOnlyCollection<int> tokens) => tokens.All(token => token >= 0) ? [.. tokens] : throw new WireFormatException($"a token {tokens.Min()}");
+
+    /// <summary>A slot of a block, or one that is none of it: who looks it up there would miss.</summary>
+    public static long Slot(long slot, SlotBlock block) =>
+        slot >= block.First && slot - block.First < block.Count ? slot : throw new WireFormatException($"slot {slot} is none of {block}");
+
     public static V1.Position ToWire(Position position) => new() { Source = position.Source, Pass = position.Pass, Index = position.Index };
 
     public static Position FromWire(V1.Position? position)
     {
         var wire = Required(position, "position");
-        return new Position(wire.Source, Count(wire.Pass, "pass"), wire.Index >= 0 ? wire.Index : throw new WireFormatException($"index {wire.Index}"));
+        return new Position(wire.Source, Count(wire.Pass, "pass"), Count(wire.Index, "index"));
     }
 
     public static V1.Block ToWire(SlotBlock block) => new() { Epoch = block.Epoch, Batch = block.Batch, First = block.First, Count = block.Count, Attempt = block.Attempt };
@@ -36,7 +46,8 @@ internal static class Parsing
     public static SlotBlock FromWire(V1.Block? block)
     {
         var wire = Required(block, "block");
-        return new SlotBlock(wire.Epoch, wire.Batch, wire.First, Count(wire.Count, "count"), wire.Attempt);
+        var read = new SlotBlock(wire.Epoch, Count(wire.Batch, "batch"), Count(wire.First, "first"), Count(wire.Count, "count"), Count(wire.Attempt, "attempt"));
+        return read.First <= long.MaxValue - read.Count ? read : throw new WireFormatException($"{read} has no last slot");
     }
 
     public static V1.Origin ToWire(RecordOrigin origin)
@@ -87,20 +98,24 @@ internal static class Parsing
     public static SettledPositions FromWire(IEnumerable<V1.SettledPass> passes)
     {
         var settled = new SettledPositions();
+        var told = new HashSet<(string, int)>();
         foreach (var pass in passes)
         {
+            // In order and once each, as they are written: what is not would cost its square to put in order.
+            if (!told.Add((pass.Source, pass.Pass)))
+                throw new WireFormatException($"settled positions of '{pass.Source}': pass {pass.Pass} comes twice");
             if (pass.Bounds.Count % 2 != 0)
                 throw new WireFormatException($"settled positions of '{pass.Source}': an interval has no end");
             for (var i = 0; i < pass.Bounds.Count; i += 2)
             {
-                if (pass.Bounds[i] < 0 || pass.Bounds[i + 1] <= pass.Bounds[i])
-                    throw new WireFormatException($"settled positions of '{pass.Source}': [{pass.Bounds[i]}, {pass.Bounds[i + 1]}) is no interval");
+                if (pass.Bounds[i] < (i == 0 ? 0 : pass.Bounds[i - 1]) || pass.Bounds[i + 1] <= pass.Bounds[i])
+                    throw new WireFormatException($"settled positions of '{pass.Source}': [{pass.Bounds[i]}, {pass.Bounds[i + 1]}) is no interval, or out of order");
                 settled.AddRange(new Position(pass.Source, Count(pass.Pass, "pass"), pass.Bounds[i]), pass.Bounds[i + 1]);
             }
             if (pass.Bounds.Count == 0 && !pass.HasLength)
                 settled.AddRange(new Position(pass.Source, Count(pass.Pass, "pass"), 0), 0);
             if (pass.HasLength)
-                settled.EndPass(pass.Source, Count(pass.Pass, "pass"), pass.Length);
+                settled.EndPass(pass.Source, Count(pass.Pass, "pass"), Count(pass.Length, "length"));
         }
         return settled;
     }

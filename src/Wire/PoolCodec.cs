@@ -56,7 +56,7 @@ public static class PoolCodec
             throw new WireFormatException($"{wire.Responses.Count} responses of {record.Candidates.Count} candidates");
         if (wire.PromptTokens.Count == 0 || wire.Responses.Any(response => response.Tokens.Count == 0))
             throw new WireFormatException("a pool with a prompt or a response of no tokens");
-        return new CandidatePool(record, wire.Id, new EncodedPool([.. wire.PromptTokens], [.. wire.Responses.Select(response => response.Tokens.ToArray())]),
+        return new CandidatePool(record, wire.Id, new EncodedPool(Tokens(wire.PromptTokens), [.. wire.Responses.Select(response => Tokens(response.Tokens))]),
             FromWire(wire.Position), FromWire(wire.Origin), Count(wire.Duplicates, "duplicates"), Count(wire.UnknownItems, "unknown_items"))
         {
             CutTokens = Count(wire.CutTokens, "cut_tokens"),

@@ -10,8 +10,6 @@ namespace MassDpo.Wire;
 /// </summary>
 public static class SelectionCodec
 {
-    private const int MostCandidates = 1 << 20;
-
     private static readonly PreferenceRecord NoTexts = new() { Prompt = Prompt.OfText(""), Candidates = [] };
 
     public static byte[] Encode(SelectionBlock block)
@@ -24,10 +22,15 @@ public static class SelectionCodec
 
     /// <exception cref="WireFormatException">the bytes are no block</exception>
     public static SelectionBlock Decode(ReadOnlySpan<byte> bytes) => Read(V1.SelectionBlock.Parser, bytes, wire =>
-        new SelectionBlock(FromWire(wire.Block), wire.Selector, wire.Version, [.. wire.Rows.Select(row => row.Selection is null ? null : Convert(row.Selection))])
+    {
+        var block = FromWire(wire.Block);
+        if (wire.Rows.Count != block.Count)
+            throw new WireFormatException($"{wire.Rows.Count} rows for {block}");
+        return new SelectionBlock(block, wire.Selector, wire.Version, [.. wire.Rows.Select(row => row.Selection is null ? null : Convert(row.Selection))])
         {
             Trace = wire.Trace.Length > 0 ? wire.Trace : null,
-        });
+        };
+    });
 
     private static V1.Selection Convert(Selection selection)
     {
@@ -55,24 +58,25 @@ public static class SelectionCodec
 
     private static Selection Convert(V1.Selection wire)
     {
-        if (wire.Candidates is < 1 or > MostCandidates)
-            throw new WireFormatException($"a selection among {wire.Candidates} candidates");
+        var line = wire.Event.Memory;
+        var told = EventLine.Read(line);
+        // The event names each of them: no more are made room for than have come.
+        if (wire.Candidates < 1 || wire.Candidates != told.Candidates.Count)
+            throw new WireFormatException($"a selection among {wire.Candidates} candidates, with an event of {told.Candidates.Count}");
         if (wire.Responses.Count != wire.Picks.Count + 1 || wire.ReferenceLogps.Count != wire.Picks.Count + 1)
             throw new WireFormatException($"{wire.Picks.Count} picks with {wire.Responses.Count} responses and {wire.ReferenceLogps.Count} log-probabilities");
         var responses = new int[wire.Candidates][];
         Array.Fill(responses, []);
-        responses[0] = [.. wire.Responses[0].Tokens];
+        responses[0] = Tokens(wire.Responses[0].Tokens);
         for (var i = 0; i < wire.Picks.Count; i++)
         {
             if (wire.Picks[i] < 1 || wire.Picks[i] >= wire.Candidates)
                 throw new WireFormatException($"pick {wire.Picks[i]} among {wire.Candidates} candidates");
-            responses[wire.Picks[i]] = [.. wire.Responses[i + 1].Tokens];
+            responses[wire.Picks[i]] = Tokens(wire.Responses[i + 1].Tokens);
         }
         if (wire.Prompt.Count == 0 || wire.Responses.Any(response => response.Tokens.Count == 0))
             throw new WireFormatException("a selection with a prompt or a response of no tokens");
-        var line = wire.Event.Memory;
-        var told = EventLine.Read(line);
-        var pool = new CandidatePool(NoTexts, wire.Id, new EncodedPool([.. wire.Prompt], responses), FromWire(wire.Position), FromWire(wire.Origin),
+        var pool = new CandidatePool(NoTexts, wire.Id, new EncodedPool(Tokens(wire.Prompt), responses), FromWire(wire.Position), FromWire(wire.Origin),
             Count(wire.Duplicates, "duplicates"), Count(wire.UnknownItems, "unknown_items")) { CutTokens = Count(wire.CutTokens, "cut_tokens") };
         if (told.Position != pool.Position || !told.Picks.Select(pick => pick.Index).SequenceEqual(wire.Picks))
             throw new WireFormatException($"the selection of {pool.Position} comes with an event of another");

@@ -42,7 +42,7 @@ public static class Samples
     {
         var pool = MadeSelection.Pool(new EncodedPool([1, 2, 3], [[4, 5], [6], [7, 8, 9], [10]]), new Position("clicks/3", 0, 7)) with { Id = "seven", Duplicates = 2, UnknownItems = 1, CutTokens = 5 };
         var measured = MadeSelection.Of(pool, [3, 1], [-0.5f, -1.25f, -3]) with { Measures = new RecordMeasures(2, -0.75, 0.5) };
-        return new SelectionBlock(Block, "s", 16, [measured, null, measured with { Measures = null }]) { Trace = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01" };
+        return new SelectionBlock(Block with { Count = 3 }, "s", 16, [measured, null, measured with { Measures = null }]) { Trace = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01" };
     }
 
     public static PoolBlock Pools()

@@ -123,7 +123,7 @@ public sealed class CodecTests
             (selection with { Pool = selection.Pool with { Position = new Position("clicks/3", 0, 8) } }, "event of another"),
             (selection with { Pool = selection.Pool with { Tokens = selection.Pool.Tokens with { Prompt = [] } } }, "no tokens"),
         })
-            Assert.Contains(reason, Assert.Throws<WireFormatException>(() => SelectionCodec.Decode(SelectionCodec.Encode(good with { Selections = [bad] }))).Message);
+            Assert.Contains(reason, Assert.Throws<WireFormatException>(() => SelectionCodec.Decode(SelectionCodec.Encode(good with { Selections = [bad, null, null] }))).Message);
     }
 
     [Fact]
@@ -148,7 +148,7 @@ public sealed class CodecTests
         {
             try
             {
-                read(Mutations.Of(whole, ref random));
+                read(ProtobufMutations.Of(whole, ref random));
                 return 0;
             }
             catch (WireFormatException)

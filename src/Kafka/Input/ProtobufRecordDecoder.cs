@@ -48,7 +48,8 @@ public sealed class ProtobufRecordDecoder : IRecordDecoder
         {
             return PreferenceRecord.Parser.ParseFrom(value.Span);
         }
-        catch (InvalidProtocolBufferException e)
+        // The parser's own sentence of some malformed bytes is that it ran over their end.
+        catch (Exception e) when (e is InvalidProtocolBufferException or ArgumentException or IndexOutOfRangeException)
         {
             throw new InvalidDataException($"not a massdpo.v1.PreferenceRecord: {e.Message} Write it as preference.proto says, without a length or a schema id before it", e);
         }
@@ -81,7 +82,8 @@ public sealed class ProtobufRecordDecoder : IRecordDecoder
         {
             json.WriteRawValue(record.MetaJson);
         }
-        catch (JsonException e)
+        // The writer's word for a text of nothing is the second.
+        catch (Exception e) when (e is JsonException or ArgumentException)
         {
             throw new InvalidDataException($"its meta_json is not JSON: {e.Message}", e);
         }

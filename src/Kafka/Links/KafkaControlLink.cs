@@ -131,10 +131,12 @@ public sealed class KafkaControlLink : IControlLink, IDisposable
         }
         consumer.Assign(new TopicPartitionOffset(_notices, held.High - 1));
         var last = consumer.Consume(Clients.Patience) ?? throw new LinkException($"topic '{_notices.Topic}' holds messages up to offset {_end}, but gave none within {Clients.Patience}");
-        var start = last.Message.Headers.TryGetLastBytes(StartHeader, out var bytes)
-            && long.TryParse(Encoding.ASCII.GetString(bytes), NumberStyles.None, CultureInfo.InvariantCulture, out var told) ? told : last.Offset.Value;
-        return [new TopicPartitionOffset(_notices, Math.Max(start, held.Low.Value))];
+        // The first claim of all says nothing, nor does what no learner wrote: then all that is there is read.
+        return [new TopicPartitionOffset(_notices, Math.Max(StartOf(last) ?? 0, held.Low.Value))];
     }
+
+    private static long? StartOf(ConsumeResult<Ignore, byte[]?> last) => last.Message.Headers.TryGetLastBytes(StartHeader, out var bytes) && bytes is not null
+        && long.TryParse(Encoding.ASCII.GetString(bytes), NumberStyles.None, CultureInfo.InvariantCulture, out var told) && told <= last.Offset.Value ? told : null;
 
     private ValueTask Read(ConsumeResult<Ignore, byte[]?> result, CancellationToken cancellation)
     {

@@ -201,6 +201,7 @@ internal sealed class SnapshotFetcher : IDisposable
             {
                 if (HasNewerThan(_loading))
                     throw new InvalidDataException("its chunks did not come, and there is a newer one");
+                RefuseWhatIsNotThere(consumer, at.Keys);
                 continue;
             }
             var (partition, offset) = (result.Partition.Value, result.Offset.Value);
@@ -217,6 +218,28 @@ internal sealed class SnapshotFetcher : IDisposable
             value.CopyTo(bytes, wanted.Start);
         }
         return bytes;
+    }
+
+    // A manifest is written when its chunks are all there: one that names others would be waited for for ever.
+    private void RefuseWhatIsNotThere(IConsumer<Ignore, byte[]?> consumer, IEnumerable<(int Partition, long Offset)> wanted)
+    {
+        foreach (var partition in wanted.GroupBy(place => place.Partition))
+        {
+            try
+            {
+                var end = consumer.QueryWatermarkOffsets(new TopicPartition(_topic, partition.Key), Turn).High.Value;
+                if (partition.Max(place => place.Offset) is var last && last >= end)
+                    throw new InvalidDataException($"its manifest names a chunk at {_topic}/{partition.Key}, offset {last}, but what is there ends at offset {end}");
+            }
+            catch (KafkaException e) when (e.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownPartition)
+            {
+                throw new InvalidDataException($"its manifest names a chunk in partition {partition.Key}, which '{_topic}' does not have");
+            }
+            catch (KafkaException)
+            {
+                // The cluster is away or busy: the client goes on trying.
+            }
+        }
     }
 
     // Chunks of one snapshot after the other stand side by side: mostly the consumer is there already, and has fetched ahead.

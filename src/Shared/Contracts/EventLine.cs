@@ -93,20 +93,20 @@ public readonly record struct EventLine(ReadOnlyMemory<byte> Bytes, string Hash)
             var json = document.RootElement;
             return new SelectionEvent
             {
-                Id = json.GetProperty("id"u8).GetString()!,
-                Position = Position.Parse(json.GetProperty("position"u8).GetString()!),
+                Id = Text(json, "id"),
+                Position = Position.Parse(Text(json, "position")),
                 Slot = json.GetProperty("slot"u8).GetInt64(),
                 Version = json.GetProperty("version"u8).GetInt64(),
-                PolicyHash = json.GetProperty("policy_hash"u8).GetString()!,
+                PolicyHash = Text(json, "policy_hash"),
                 ReferenceHash = json.TryGetProperty("reference_hash"u8, out var reference) ? reference.GetString() : null,
-                Method = json.GetProperty("method"u8).GetString()!,
+                Method = Text(json, "method"),
                 K = json.GetProperty("k"u8).GetInt32(),
                 Beta = json.GetProperty("beta"u8).GetDouble(),
                 Rho = Number(json, "rho"),
                 Gamma = Number(json, "gamma"),
                 Features = json.GetProperty("features"u8).GetString(),
                 Candidates = [.. json.GetProperty("candidates"u8).EnumerateArray().Select(c => new CandidateEvent(
-                    c.GetProperty("hash"u8).GetString()!, Single(c, "logp"), Single(c, "logp_ref"), Number(c, "z"), Number(c, "p")))],
+                    Text(c, "hash"), Single(c, "logp"), Single(c, "logp_ref"), Number(c, "z"), Number(c, "p")))],
                 Picks = [.. json.GetProperty("picks"u8).EnumerateArray().Select(p => new PickEvent(
                     p.GetProperty("index"u8).GetInt32(), Number(p, "gain"), Integer(p, "runner_up"), Number(p, "runner_up_gain")))],
                 Information = Number(json, "information"),
@@ -116,7 +116,7 @@ public readonly record struct EventLine(ReadOnlyMemory<byte> Bytes, string Hash)
                 Lag = json.GetProperty("lag"u8).GetInt64(),
                 Meta = json.TryGetProperty("meta"u8, out var meta) ? meta.GetRawText() : null,
                 Epoch = json.GetProperty("epoch"u8).GetInt64(),
-                Selector = json.GetProperty("selector"u8).GetString()!,
+                Selector = Text(json, "selector"),
                 Timing = new SelectionTiming(Number(json.GetProperty("timing"u8), "score_us") ?? 0,
                     Number(json.GetProperty("timing"u8), "reference_us") ?? 0, Number(json.GetProperty("timing"u8), "select_us") ?? 0),
             };
@@ -126,6 +126,7 @@ public readonly record struct EventLine(ReadOnlyMemory<byte> Bytes, string Hash)
             throw new FormatException($"no selection event: {e.Message}", e);
         }
 
+        static string Text(JsonElement json, string name) => json.GetProperty(name).GetString() ?? throw new FormatException($"'{name}' is null");
         static double? Number(JsonElement json, string name) => json.GetProperty(name) is { ValueKind: JsonValueKind.Number } n ? n.GetDouble() : null;
         static float? Single(JsonElement json, string name) => json.GetProperty(name) is { ValueKind: JsonValueKind.Number } n ? n.GetSingle() : null;
         static int? Integer(JsonElement json, string name) => json.GetProperty(name) is { ValueKind: JsonValueKind.Number } n ? n.GetInt32() : null;

@@ -17,7 +17,10 @@ public sealed class MutatedInputTests
         input.Read(0, count, verdicts.Add);
         // Some of each: the mutations reach what they should.
         Assert.True(verdicts.Count >= count);
-        Assert.InRange(verdicts.Count(verdict => verdict == "valid"), count / 200, count * 9 / 10);
+        if (input.Name == "snapshots")
+            Assert.Equal(["another hash", "refused", "valid"], verdicts.Distinct().Order(StringComparer.Ordinal));
+        else
+            Assert.InRange(verdicts.Count(verdict => verdict == "valid"), count / 200, count * 9 / 10);
         if (input.Name == "records")
             Assert.Equal(["empty-pool", "encoding", "field", "json", "too-large", "unknown-item", "unsupported", "valid"], verdicts.Distinct().Order(StringComparer.Ordinal));
     }

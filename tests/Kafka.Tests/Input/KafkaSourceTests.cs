@@ -128,6 +128,44 @@ public sealed class KafkaSourceTests(InputTopic topic) : IClassFixture<InputTopi
         Assert.Equal(new long[] { 0, 10, 7, 0, 10 }.Select(to => Skipped($"{name}/0", 0, to, SkipReason.BeforeStart)), starts);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    [InlineData(10)]
+    public async Task Offsets_that_somebody_else_committed_move_nothing_that_is_settled(int committed)
+    {
+        var name = $"reset-{committed}";
+        topic.Broker.CreateTopic(name, 1);
+        topic.Produce(name, 1, 10);
+        var options = InputTopic.Options(name, StartKind.Committed);
+        using (var other = new ConsumerBuilder<Ignore, Ignore>(new ConsumerConfig(topic.Client.Client("other")) { GroupId = options.Group }).Build())
+            other.Commit([new TopicPartitionOffset(name, 0, committed)]);
+        await using var kafka = await topic.OpenAsync(options);
+        await using var reader = new Reader(kafka, Settled($"{name}/0", 7));
+        await reader.NextAsync<SourceEntry.Share>();
+        Assert.Equal(7, (await reader.NextAsync<SourceEntry.Bytes>()).Line);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(64)]
+    public async Task However_many_partitions_there_are_each_record_is_read_once_and_each_partition_to_its_end(int partitions)
+    {
+        const int records = 640;
+        var name = $"partitions-{partitions}";
+        topic.Broker.CreateTopic(name, partitions);
+        topic.Produce(name, partitions, records);
+        topic.End(name, partitions);
+        await using var kafka = await topic.OpenAsync(InputTopic.Options(name));
+        await using var reader = new Reader(kafka);
+        var share = await reader.NextAsync<SourceEntry.Share>();
+        Assert.Equal((partitions, partitions), (share.Sources.Sources.Count, share.Sources.Total));
+        var entries = await reader.UntilAsync(entry => entry is SourceEntry.Ended);
+        var read = entries.OfType<SourceEntry.Bytes>().Select(entry => (entry.Position, Text: Encoding.UTF8.GetString(entry.Json.Span))).ToList();
+        Assert.Equal(records, read.Select(entry => entry.Position).Distinct().Count());
+        Assert.Equal(Enumerable.Range(0, records).Select(i => $"record {i}").Order(StringComparer.Ordinal), read.Select(entry => entry.Text).Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public async Task What_the_cluster_has_forgotten_is_lost_by_name_and_never_passed_over()
     {

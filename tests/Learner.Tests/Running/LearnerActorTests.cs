@@ -188,6 +188,30 @@ public sealed class LearnerActorTests : IDisposable
     }
 
     [Fact]
+    public void A_clock_that_is_put_forward_or_back_by_hours_neither_ends_nor_lengthens_a_lease()
+    {
+        using var bench = new LearnerBench(_made, Output);
+        bench.Open();
+        var clock = (FakeClock)bench.Process.Host.Clock;
+        var began = clock.GetTimestamp();
+        var blocks = bench.Ask(4);
+        foreach (var hours in new[] { 5, -10 })
+        {
+            clock.Jump(TimeSpan.FromHours(hours));
+            bench.Tell(new BlockHeld("s1", blocks[0].Block));
+            bench.Tell(new BlockHeld("s1", blocks[0].Block));
+            Assert.Empty(bench.Heard().OfType<BlockReissued>());
+        }
+        var again = new List<BlockReissued>();
+        bench.Process.Host.RunUntil(() =>
+        {
+            again.AddRange(bench.Heard().OfType<BlockReissued>());
+            return again.Count == 2;
+        });
+        Assert.Equal(TimeSpan.FromSeconds(30), clock.GetElapsedTime(began));
+    }
+
+    [Fact]
     public void A_heartbeat_keeps_a_block_with_its_holder()
     {
         using var bench = new LearnerBench(_made, Output);

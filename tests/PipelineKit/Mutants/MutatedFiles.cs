@@ -21,7 +21,8 @@ namespace MassDpo.PipelineKit.Mutants;
 public static class MutatedInputs
 {
     public static IReadOnlyList<Func<MutatedInput>> All { get; } =
-        [() => new MutatedRecords(), () => new MutatedSafetensors(), () => new MutatedTokenizer(), () => new MutatedConfig(), () => new MutatedSettings(), () => new MutatedCheckpoint()];
+        [() => new MutatedRecords(), () => new MutatedSafetensors(), () => new MutatedTokenizer(), () => new MutatedConfig(), () => new MutatedSettings(), () => new MutatedCheckpoint(),
+            .. MutatedTopics.All];
 }
 
 internal sealed class MutatedSafetensors : MutatedFile
