@@ -1,3 +1,4 @@
+using System.Globalization;
 using MassDpo.Endurance.Bench;
 
 var count = args.Length > 1 ? int.Parse(args[1]) : (int?)null;
@@ -5,7 +6,7 @@ var first = args.Length > 2 && int.TryParse(args[2], out var number) ? number : 
 return args.FirstOrDefault() switch
 {
     "schedules" => ScheduleCount.Run(first, count ?? 10_000) ? 0 : 1,
-    "fleets" => FleetCount.Run(first, count ?? 100_000) ? 0 : 1,
+    "fleets" => FleetCount.Run(first, count ?? 100_000, args.Length > 3 ? double.Parse(args[3], CultureInfo.InvariantCulture) : double.PositiveInfinity) ? 0 : 1,
     "mutants" => MutantCount.Run(count ?? 1_000_000, args.Length > 2 ? first : 100_000) ? 0 : 1,
     "memory" => Memory(count ?? 1_000_000, args.Length > 2 ? args[2] : "mass"),
     _ => Usage(),
@@ -13,7 +14,7 @@ return args.FirstOrDefault() switch
 
 static int Usage()
 {
-    Console.Error.WriteLine("schedules [count [first seed]] | fleets [count [first seed]] | mutants [records [others]] | memory [records [method]]");
+    Console.Error.WriteLine("schedules [count [first seed]] | fleets [count [first seed [minutes]]] | mutants [records [others]] | memory [records [method]]");
     return 2;
 }
 

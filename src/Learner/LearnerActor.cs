@@ -88,6 +88,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     // The events of a batch go to their log in one piece.
     private readonly ArrayBufferWriter<byte> _lines = new();
     private readonly LogSet _logs = new(parts.Directory, options.Logs);
+    private readonly DateTimeOffset _startedAt = context.Clock.GetUtcNow();
+    private readonly long _started = context.Clock.GetTimestamp();
     private readonly Dictionary<long, DeadLetter> _diedInSlot = [];
     // Slots whose records have died and whose letters are on their way: over topics what was selected beside them may come first, and the run must not end before they are here.
     private readonly HashSet<long> _lettersDue = [];
@@ -107,8 +109,6 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     private long _updateEnded;
     private bool _open;
     // An intake has asked for a new epoch: nothing is granted any more, and what is granted whole is waited for.
-    private readonly DateTimeOffset _startedAt = context.Clock.GetUtcNow();
-    private readonly long _started = context.Clock.GetTimestamp();
     private bool _draining;
     private bool _ended;
 

@@ -2,6 +2,7 @@ using Google.Protobuf;
 using MassDpo.Shared.Links;
 using MassDpo.Shared.Sources;
 using static MassDpo.Wire.Parsing;
+using static MassDpo.Wire.ProtobufReader;
 
 namespace MassDpo.Wire;
 

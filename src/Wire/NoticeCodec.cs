@@ -1,6 +1,7 @@
 using Google.Protobuf;
 using MassDpo.Shared.Links;
 using static MassDpo.Wire.Parsing;
+using static MassDpo.Wire.ProtobufReader;
 
 namespace MassDpo.Wire;
 

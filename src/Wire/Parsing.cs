@@ -3,23 +3,9 @@ using MassDpo.Shared.Contracts;
 
 namespace MassDpo.Wire;
 
-/// <summary>What the codecs share: reading strictly, and the contracts that stand inside others.</summary>
+/// <summary>What the codecs share: the contracts that stand inside others, read strictly.</summary>
 internal static class Parsing
 {
-    /// <exception cref="WireFormatException">the bytes are no such message</exception>
-    public static TResult Read<TMessage, TResult>(MessageParser<TMessage> parser, ReadOnlySpan<byte> bytes, Func<TMessage, TResult> convert) where TMessage : IMessage<TMessage>
-    {
-        try
-        {
-            return convert(parser.ParseFrom(bytes));
-        }
-        // The parser's own sentence of some malformed bytes is that it ran over their end.
-        catch (Exception e) when (e is InvalidProtocolBufferException or FormatException or ArgumentException or IndexOutOfRangeException)
-        {
-            throw e as WireFormatException ?? new WireFormatException($"these {bytes.Length} bytes are no {typeof(TMessage).Name}: {e.Message}", e);
-        }
-    }
-
     public static T Required<T>(T? part, string name) where T : class => part ?? throw new WireFormatException($"'{name}' is missing");
 
     public static int Count(int value, string name) => value >= 0 ? value : throw new WireFormatException($"'{name}' is {value}");

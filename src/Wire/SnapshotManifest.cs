@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using static MassDpo.Wire.Parsing;
+using static MassDpo.Wire.ProtobufReader;
 
 namespace MassDpo.Wire;
 

@@ -1,5 +1,4 @@
 using Google.Protobuf;
-using MassDpo.Cluster.Links;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.Shared.Files;
 using MassDpo.Wire;
@@ -65,7 +64,7 @@ internal sealed record CheckpointListing(IReadOnlyList<ListedCheckpoint> Checkpo
     /// <exception cref="WireFormatException">it is none, or names what no run has</exception>
     public static CheckpointListing Decode(byte[] bytes)
     {
-        var wire = ExchangeCodec.Read(V1.CheckpointListing.Parser, bytes);
+        var wire = ProtobufReader.Read(V1.CheckpointListing.Parser, bytes);
         if (wire.Checkpoints.Count == 0)
             throw new WireFormatException("a listing without a checkpoint");
         return new CheckpointListing(

@@ -1,5 +1,5 @@
 using Google.Protobuf;
-using MassDpo.Cluster.Links;
+using static MassDpo.Wire.ProtobufReader;
 
 namespace MassDpo.Cluster.Checkpoints;
 
@@ -31,25 +31,25 @@ internal static class CheckpointCodec
 
     public static CheckpointNews ReadNews(byte[] bytes)
     {
-        var wire = ExchangeCodec.Read(V1.CheckpointNews.Parser, bytes);
+        var wire = Read(V1.CheckpointNews.Parser, bytes);
         return new CheckpointNews(wire.Epoch, wire.Newest);
     }
 
     public static CheckpointHeld ReadHeld(byte[] bytes)
     {
-        var wire = ExchangeCodec.Read(V1.CheckpointHeld.Parser, bytes);
+        var wire = Read(V1.CheckpointHeld.Parser, bytes);
         return new CheckpointHeld(wire.Epoch, wire.Newest);
     }
 
     public static ListingRequest ReadRequest(byte[] bytes)
     {
-        ExchangeCodec.Read(V1.ListingRequest.Parser, bytes);
+        Read(V1.ListingRequest.Parser, bytes);
         return new ListingRequest();
     }
 
     public static ListingAnswer ReadAnswer(byte[] bytes)
     {
-        var wire = ExchangeCodec.Read(V1.ListingAnswer.Parser, bytes);
+        var wire = Read(V1.ListingAnswer.Parser, bytes);
         return new ListingAnswer(wire.Newest, wire.Thing, wire.Server, wire.Length, wire.Epoch);
     }
 }

@@ -1,5 +1,5 @@
 using Google.Protobuf;
-using MassDpo.Wire;
+using static MassDpo.Wire.ProtobufReader;
 
 namespace MassDpo.Cluster.Links;
 
@@ -169,16 +169,4 @@ internal static class ExchangeCodec
 
     // An object is made of it where it is read: a kind that this build does not know must not take with it the number of the message that it came in.
     private static Content? Carried(string manifest, ByteString content) => manifest.Length == 0 ? null : new Content(manifest, content);
-
-    internal static T Read<T>(MessageParser<T> parser, byte[] bytes) where T : IMessage<T>
-    {
-        try
-        {
-            return parser.ParseFrom(bytes);
-        }
-        catch (InvalidProtocolBufferException e)
-        {
-            throw new WireFormatException($"these {bytes.Length} bytes are no {typeof(T).Name}: {e.Message}", e);
-        }
-    }
 }

@@ -19,7 +19,7 @@ internal sealed record SnapshotOffer(long Epoch, long Version, SnapshotPart Poli
     /// <exception cref="WireFormatException">the bytes are none</exception>
     public static SnapshotOffer Decode(byte[] bytes)
     {
-        var wire = ExchangeCodec.Read(V1.SnapshotOffer.Parser, bytes);
+        var wire = ProtobufReader.Read(V1.SnapshotOffer.Parser, bytes);
         return new SnapshotOffer(wire.Epoch, wire.Version, SnapshotPart.Of(wire.Policy ?? throw new WireFormatException("'policy' is missing")),
             wire.Reference is { } reference ? SnapshotPart.Of(reference) : null, wire.Publisher);
     }

@@ -1,5 +1,5 @@
 using Google.Protobuf;
-using MassDpo.Cluster.Links;
+using static MassDpo.Wire.ProtobufReader;
 
 namespace MassDpo.Cluster.Transfer;
 
@@ -26,15 +26,15 @@ internal static class TransferCodec
 
     public static PieceRequest ReadRequest(byte[] bytes)
     {
-        var wire = ExchangeCodec.Read(V1.PieceRequest.Parser, bytes);
+        var wire = Read(V1.PieceRequest.Parser, bytes);
         return new PieceRequest(wire.Thing, wire.Offset, wire.Count);
     }
 
     public static Piece ReadPiece(byte[] bytes)
     {
-        var wire = ExchangeCodec.Read(V1.Piece.Parser, bytes);
+        var wire = Read(V1.Piece.Parser, bytes);
         return new Piece(wire.Offset, wire.Content.Memory);
     }
 
-    public static PieceGone ReadGone(byte[] bytes) => new(ExchangeCodec.Read(V1.PieceGone.Parser, bytes).Reason);
+    public static PieceGone ReadGone(byte[] bytes) => new(Read(V1.PieceGone.Parser, bytes).Reason);
 }

@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Text.Json;
-using Google.Protobuf;
 using MassDpo.Kafka.Input.Wire;
 using MassDpo.Kafka.Records;
+using MassDpo.Wire;
 
 namespace MassDpo.Kafka.Input;
 
@@ -46,12 +46,11 @@ public sealed class ProtobufRecordDecoder : IRecordDecoder
     {
         try
         {
-            return PreferenceRecord.Parser.ParseFrom(value.Span);
+            return ProtobufReader.Read(PreferenceRecord.Parser, value.Span);
         }
-        // The parser's own sentence of some malformed bytes is that it ran over their end.
-        catch (Exception e) when (e is InvalidProtocolBufferException or ArgumentException or IndexOutOfRangeException)
+        catch (WireFormatException e)
         {
-            throw new InvalidDataException($"not a massdpo.v1.PreferenceRecord: {e.Message} Write it as preference.proto says, without a length or a schema id before it", e);
+            throw new InvalidDataException($"not a massdpo.v1.PreferenceRecord: {e.InnerException!.Message} Write it as preference.proto says, without a length or a schema id before it", e);
         }
     }
 

@@ -53,10 +53,10 @@ public sealed class EffectiveSettings
     /// <summary>The settings read so far.</summary>
     public IReadOnlySet<string> Read => _read;
 
-    /// <summary>A block that is handed on: its values as text by their paths below it, in order.</summary>
+    /// <summary>A block that is handed on: its values as text by their names below it, in order. A name is what its keys are with dots between, in quotes or not.</summary>
     /// <exception cref="HoconException">it holds a list</exception>
     public IReadOnlyList<KeyValuePair<string, string>> Block(string key) => _values.Find(key) is HoconObject block
-        ? [.. block.Paths().Where(entry => entry.Value is not HoconObject).Select(entry => KeyValuePair.Create(entry.Path, _values.GetString($"{key}.{entry.Path}")))]
+        ? [.. block.Paths().Where(entry => entry.Value is not HoconObject).Select(entry => KeyValuePair.Create(string.Join('.', HoconPath.Parse(entry.Path).Elements), _values.GetString($"{key}.{entry.Path}")))]
         : [];
 
     /// <summary>A block that is handed on, as HOCON without its name; empty where there is none.</summary>

@@ -33,6 +33,7 @@ public sealed class SecretTests(SimulatedStream stream) : IClassFixture<Simulate
     [InlineData("a broker that is not there", 1)]
     [InlineData("a property that is none", 1)]
     [InlineData("a value that is none", 1)]
+    [InlineData("a value that is none under a key in quotes", 1)]
     [InlineData("a key that is none", 1)]
     [InlineData("a password in the address of a collector", 2)]
     [InlineData("a token that is none", 2)]
@@ -57,6 +58,7 @@ public sealed class SecretTests(SimulatedStream stream) : IClassFixture<Simulate
             "a broker that is not there" => ["produce", "--data", stream.Data, "--topic", "records", "--bootstrap", "127.0.0.1:1", "--set", "kafka.client.message.timeout.ms=1", "--config", Settings()],
             "a property that is none" => [.. topics, Settings("kafka.client.sasl.jaas.config = \"PlainLoginModule password=hunter5-jaas\"")],
             "a value that is none" => [.. topics, Settings("kafka.client.ssl.key.pem = \"hunter10-pem\"", "kafka.client.security.protocol = ssl")],
+            "a value that is none under a key in quotes" => [.. topics, Settings("kafka.client.\"ssl.key.pem\" = \"hunter10-pem\"", "kafka.client.\"security.protocol\" = ssl")],
             "a key that is none" => [.. topics, Settings("kafka.client.sasl.passwort = hunter2-sasl")],
             "a password in the address of a collector" => ["run", "--data", stream.Data, .. whole, Settings("watch.otlp = \"http://me:hunter8-url@127.0.0.1:4318\"")],
             "a token that is none" => ["run", "--data", stream.Data, "--set", "watch.token=\"hunter9-flag with spaces\"", .. whole, Settings()],

@@ -5,6 +5,7 @@ using MassDpo.Cluster.Serialization;
 using MassDpo.Cluster.Transfer;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.LinkKit;
+using MassDpo.PipelineKit.Mutants;
 using MassDpo.Shared.Links;
 using MassDpo.TestKit.Files;
 using Operation = MassDpo.Cluster.V1.Call.Types.Operation;
@@ -59,6 +60,17 @@ public sealed class ExchangeGoldenTests
         Assert.Equal(Convert.ToHexString(golden), Convert.ToHexString(WireSerializer.Encode(read).Bytes));
         Assert.Equal(Telling.Of(Messages[name]), Telling.Of(read));
         Assert.Equal(name.Split('-')[0], manifest.Split('-')[0]);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Whatever_is_done_to_the_bytes_they_are_read_or_refused(string name)
+    {
+        var (manifest, bytes) = WireSerializer.Encode(Messages[name]);
+        using var input = new MutatedMessage<object>(manifest, [bytes], mutant => WireSerializer.Decode(mutant, manifest), read => WireSerializer.Encode(read).Bytes);
+        var refused = 0;
+        input.Read(0, 1_000, verdict => refused += verdict == "refused" ? 1 : 0);
+        Assert.InRange(refused, 1, 999);
     }
 
     [Fact]

@@ -28,7 +28,7 @@ public abstract class MutatedInput : IDisposable
 }
 
 /// <summary>A reader of one input at a time.</summary>
-internal abstract class MutatedFile : MutatedInput
+public abstract class MutatedFile : MutatedInput
 {
     public override void Read(int first, int count, Action<string> verdict)
     {

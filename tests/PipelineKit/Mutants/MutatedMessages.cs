@@ -40,7 +40,7 @@ public static class MutatedTopics
 /// <summary>
 /// A message of a codec. What is read must be what is written of it, and reading takes memory by what has come, never by what it claims.
 /// </summary>
-internal sealed class MutatedMessage<T>(string name, IReadOnlyList<byte[]> whole, Func<byte[], T> decode, Func<T, byte[]> encode) : MutatedFile
+public sealed class MutatedMessage<T>(string name, IReadOnlyList<byte[]> whole, Func<byte[], T> decode, Func<T, byte[]> encode) : MutatedFile
 {
     // The parser copies what it has of a message that comes again: a hundred-fold one takes some hundred bytes for each of its own.
     private const long MostAllocated = 4 << 20;

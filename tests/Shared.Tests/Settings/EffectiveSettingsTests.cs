@@ -171,6 +171,13 @@ public sealed class EffectiveSettingsTests : IDisposable
     }
 
     [Fact]
+    public void A_name_in_a_block_that_is_handed_on_is_the_same_in_quotes()
+    {
+        var settings = EffectiveSettings.Load(_folder.Write("mine.conf", "kafka.client { \"sasl.password\" = a, ssl { \"key.pem\" = b }, security.protocol = c }"), [], [], []);
+        Assert.Equal(["sasl.password=a", "security.protocol=c", "ssl.key.pem=b"], settings.Block("kafka.client").Select(property => $"{property.Key}={property.Value}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void A_file_that_is_absent_or_malformed_is_named()
     {
         Refused(() => EffectiveSettings.Load(_folder["none.conf"], [], [], []), null, _folder["none.conf"]);
