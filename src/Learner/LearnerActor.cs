@@ -88,6 +88,8 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
     // The events of a batch go to their log in one piece.
     private readonly ArrayBufferWriter<byte> _lines = new();
     private readonly LogSet _logs = new(parts.Directory, options.Logs);
+    // Selectors of which a note says so.
+    private readonly HashSet<string> _refusedFrom = new(StringComparer.Ordinal);
     private readonly DateTimeOffset _startedAt = context.Clock.GetUtcNow();
     private readonly long _started = context.Clock.GetTimestamp();
     private readonly Dictionary<long, DeadLetter> _diedInSlot = [];
@@ -163,7 +165,7 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
             case LearnerMessage.Fenced fenced:
                 throw new FatalActorException($"this learner is fenced: {fenced.Reason}");
             case LearnerMessage.Computed computed when _open:
-                _ledger!.Accept(computed.Block);
+                Accept(computed.Block);
                 break;
             case LearnerMessage.LeasesDue when _open:
                 var expired = _ledger!.Expire(Now);
@@ -346,6 +348,20 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         Grant();
         if (_ledger.IsDrained && _lettersDue.Count == 0)
             End(stopped: false);
+    }
+
+    // What no selector of this run computes must not end the learner: its records are selected again, and die with the reason where that is all that ever comes.
+    private void Accept(SelectionBlock computed)
+    {
+        if (_ledger!.Objection(computed) is not { } objection)
+        {
+            _ledger.Accept(computed);
+            return;
+        }
+        if (_refusedFrom.Add(computed.Selector))
+            _notes.Add($"refused: {objection}");
+        if (_ledger.Refused(computed, objection, Now) is { } reissued)
+            Announce([reissued]);
     }
 
     private void Grant()

@@ -18,6 +18,6 @@ public sealed record LearnerProgress(long Version, RunCounts Counts, double? Los
 /// <param name="Counts">over all starts of the run</param>
 /// <param name="CountsAtStart">of the same when this start began</param>
 /// <param name="Lags">records by how many versions old their selection was</param>
-/// <param name="Notes">what happened on the way that a report should tell: damaged checkpoints, changes on resume</param>
+/// <param name="Notes">what happened on the way that a report should tell: damaged checkpoints, changes on resume, blocks that were refused</param>
 public sealed record LearnerOutcome(bool Stopped, long Version, string PolicyHash, RunCounts Counts, RunCounts CountsAtStart, IReadOnlyDictionary<long, long> Lags,
     IReadOnlyList<string> Notes);

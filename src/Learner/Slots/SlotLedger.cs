@@ -105,24 +105,36 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
     /// <summary>A holder tells of a block: its lease begins anew.</summary>
     public void Held(string holder, SlotBlock block, DateTimeOffset now)
     {
-        if (Find(block) is { Selections: null } open && open.Block.Attempt == block.Attempt)
+        if (Awaited(block) is { } open)
         {
             open.Holder = holder;
             open.LeasedUntil = now + options.Lease;
         }
     }
 
+    /// <summary>
+    /// Why a computed block cannot be taken in: it was computed with a version that its slots do not allow, or not for each slot, which is a defect of who sent it and no late
+    /// message. Null: nothing speaks against it, or it is late.
+    /// </summary>
+    public string? Objection(SelectionBlock computed)
+    {
+        if (Awaited(computed.Block) is not { } open)
+            return null;
+        // As wide as it takes: a version may be any number.
+        var lag = (Int128)computed.Block.Batch - computed.Version;
+        if (lag < 0 || lag > options.MaxStaleness)
+            return FormattableString.Invariant($"{computed.Block} came from '{computed.Selector}' with version {computed.Version}: a lag of {lag} is outside 0..{options.MaxStaleness}");
+        return computed.Selections.Count == open.Block.Count ? null : $"{open.Block} came from '{computed.Selector}' with {computed.Selections.Count} selections";
+    }
+
     /// <summary>Takes a computed block in; false where it is of another epoch or attempt, or there already.</summary>
-    /// <exception cref="InvalidOperationException">it was computed with a version that its slots do not allow, or not for each slot: a defect, not a late message</exception>
+    /// <exception cref="InvalidOperationException">there is an objection to it</exception>
     public bool Accept(SelectionBlock computed)
     {
-        if (Find(computed.Block) is not { Selections: null } open || open.Block.Attempt != computed.Block.Attempt)
+        if (Awaited(computed.Block) is not { } open)
             return false;
-        var lag = computed.Block.Batch - computed.Version;
-        if (lag < 0 || lag > options.MaxStaleness)
-            throw new InvalidOperationException($"{computed.Block} came from '{computed.Selector}' with version {computed.Version}: a lag of {lag} is outside 0..{options.MaxStaleness}");
-        if (computed.Selections.Count != open.Block.Count)
-            throw new InvalidOperationException($"{open.Block} came from '{computed.Selector}' with {computed.Selections.Count} selections");
+        if (Objection(computed) is { } objection)
+            throw new InvalidOperationException(objection);
         open.Selections = computed.Selections;
         open.Version = computed.Version;
         open.Trace = computed.Trace;
@@ -135,7 +147,7 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
     /// </summary>
     public BlockReissued? Failed(SlotBlock block, IReadOnlyList<SlotFailure> failures, DateTimeOffset now)
     {
-        if (Find(block) is not { Selections: null } open || open.Block.Attempt != block.Attempt)
+        if (Awaited(block) is not { } open)
             return null;
         var deaths = new List<SlotDeath>();
         foreach (var failure in failures)
@@ -143,6 +155,10 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
                 deaths.Add(new SlotDeath(failure.Slot, DeadLetterCodes.Selector, failure.Reason));
         return Reissue(open, deaths, now);
     }
+
+    /// <summary>A computed block is refused: its selector has failed on each of its records.</summary>
+    public BlockReissued? Refused(SelectionBlock computed, string objection, DateTimeOffset now) => Awaited(computed.Block) is { Block: var block }
+        ? Failed(block, [.. Enumerable.Range(0, block.Count).Select(i => new SlotFailure(block.First + i, objection))], now) : null;
 
     /// <summary>Hands out again whatever a holder had when it was lost.</summary>
     public IReadOnlyList<BlockReissued> Lost(string holder, DateTimeOffset now) =>
@@ -229,8 +245,9 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
         return lease;
     }
 
-    private OpenBlock? Find(SlotBlock block) =>
-        block.Epoch == epoch && _batches.TryGetValue(block.Batch, out var batch) ? batch.Blocks.Find(open => open.Block.First == block.First) : null;
+    // What is out of that attempt; null: a message of it is late.
+    private OpenBlock? Awaited(SlotBlock block) => block.Epoch == epoch && _batches.TryGetValue(block.Batch, out var batch)
+        ? batch.Blocks.Find(open => open.Selections is null && open.Block.First == block.First && open.Block.Attempt == block.Attempt) : null;
 
     private sealed class Intake
     {

@@ -53,7 +53,7 @@ public sealed class SeededScheduleTests
         { nameof(PlantedDefects.AllowingOneVersionMore), Invariants.Staleness },
         { nameof(PlantedDefects.LosingReissues), Invariants.NoSlotStaysOpen },
         { nameof(PlantedDefects.LosingGrants), Invariants.NoSlotStaysOpen },
-        { nameof(PlantedDefects.LosingDeadLetters), Invariants.SettledOnce },
+        { nameof(PlantedDefects.LosingDeadLetters), Invariants.NoSlotStaysOpen },
         { nameof(PlantedDefects.ForgettingWhatIsSettled), Invariants.LogsAgree },
         { nameof(PlantedDefects.GivingOneRecordTwoSlots), Invariants.SettledOnce },
         { nameof(PlantedDefects.TakingOldAttempts), Invariants.SettledOnce },

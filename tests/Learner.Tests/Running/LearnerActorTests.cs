@@ -288,6 +288,56 @@ public sealed class LearnerActorTests : IDisposable
     }
 
     [Fact]
+    public void A_block_that_no_selector_of_the_run_computes_is_refused_by_name_and_its_records_are_selected_again()
+    {
+        using var bench = new LearnerBench(_made, Output);
+        bench.Open();
+        var block = bench.Ask(2, ended: true)[0];
+        SelectionBlock Computed()
+        {
+            using var policy = bench.Policy();
+            return _made.Compute(block, policy, "somebody");
+        }
+        void Refuse(SelectionBlock computed)
+        {
+            bench.Send(computed);
+            var again = Assert.IsType<BlockReissued>(Assert.Single(bench.Heard()));
+            Assert.Empty(again.Deaths);
+            Assert.Equal(block.Block with { Attempt = block.Block.Attempt + 1 }, again.Block);
+            // What comes again is late now.
+            bench.Send(computed);
+            Assert.Empty(bench.Heard());
+            block = block with { Block = again.Block };
+        }
+        Refuse(Computed() with { Version = long.MinValue });
+        Refuse(Computed() with { Selections = [] });
+        bench.Send(Computed());
+        Assert.Equal((2, 0), (bench.Process.Outcome!.Counts.Applied, bench.Process.Outcome.Counts.Dead));
+        Assert.Contains("'somebody' with version -9223372036854775808", Assert.Single(bench.Process.Outcome.Notes));
+    }
+
+    [Fact]
+    public void Records_of_which_nothing_else_ever_comes_than_what_is_refused_die_with_the_reason()
+    {
+        using var bench = new LearnerBench(_made, Output);
+        bench.Open();
+        var block = bench.Ask(2, ended: true)[0];
+        for (var attempt = 1; ; attempt++)
+        {
+            using var policy = bench.Policy();
+            bench.Send(_made.Compute(block, policy, "somebody") with { Version = 1 });
+            var again = Assert.IsType<BlockReissued>(Assert.Single(bench.Heard()));
+            Assert.Equal(attempt < 3 ? 0 : 2, again.Deaths.Count);
+            if (attempt == 3)
+            {
+                Assert.All(again.Deaths, death => Assert.Contains("'somebody' with version 1: a lag of -1", death.Reason));
+                return;
+            }
+            block = block with { Block = again.Block };
+        }
+    }
+
+    [Fact]
     public void A_run_does_not_end_before_the_letter_of_a_record_that_died_in_its_last_batch()
     {
         using var bench = new LearnerBench(_made, Output);

@@ -186,9 +186,11 @@ public sealed class SlotLedgerTests
     {
         var ledger = New(Options with { MaxStaleness = staleness }, version: 5);
         var block = Granted(ledger, 4)[0];
-        var defect = Assert.Throws<InvalidOperationException>(() => ledger.Accept(Computed(block, version, "in", "selector-7")));
-        Assert.Contains("selector-7", defect.Message);
-        Assert.Contains($"a lag of {5 - version} is outside 0..{staleness}", defect.Message);
+        var computed = Computed(block, version, "in", "selector-7");
+        var objection = ledger.Objection(computed)!;
+        Assert.Equal(objection, Assert.Throws<InvalidOperationException>(() => ledger.Accept(computed)).Message);
+        Assert.Contains("selector-7", objection);
+        Assert.Contains($"a lag of {5 - version} is outside 0..{staleness}", objection);
         Assert.True(ledger.Accept(Computed(block, 5)));
     }
 

@@ -141,7 +141,8 @@ internal sealed class Fleet : IDisposable
         {
             if (step > StepsToHear || !World.Step())
                 throw new ScheduleViolationException(FleetInvariants.FencedIsSilent, _schedule.Seed, $"'{fenced.Name}' goes on, though '{Book.Owner}' has claimed the run");
-            if (fenced.Failure is not null)
+            // One that was asked to stop before it heard of the fence ends in order.
+            if (fenced is { Failure: not null } or LearnerProcess { Outcome: not null })
                 fenced.Close();
         }
     }
@@ -246,6 +247,7 @@ internal sealed class Fleet : IDisposable
         switch (process)
         {
             case MemberProcess:
+                Book.Zombies.Add(process.Name);
                 Expect(failure is LinkException || failure.Message.Contains("Start all processes of the run again"), process, failure);
                 _sightings.Saw("member failed");
                 World.After(TimeSpan.FromSeconds(1), () => StartMember(_members++));

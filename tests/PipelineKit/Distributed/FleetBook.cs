@@ -30,7 +30,7 @@ internal sealed class FleetBook(FleetSchedule schedule, SimulatedLog log, Sighti
 
     private Sightings Seen => sightings;
 
-    /// <summary>Processes that may have stood still, or been out of reach, longer than others waited for them.</summary>
+    /// <summary>Processes that failed, were killed, or may have stood still or been out of reach longer than others waited for them.</summary>
     public HashSet<string> Zombies { get; } = new(StringComparer.Ordinal);
 
     /// <summary>The process whose claim holds.</summary>
@@ -171,7 +171,8 @@ internal sealed class FleetBook(FleetSchedule schedule, SimulatedLog log, Sighti
     // Read from the disk, and not from what is told.
     private void Written(string output, CheckpointWritten written)
     {
-        var folder = Directory.EnumerateDirectories(Path.Combine(output, "checkpoints"), $"v{written.Version:D12}-e{written.Epoch:D6}-s*").FirstOrDefault();
+        // A version may have several, as records died since: the last names most.
+        var folder = Directory.EnumerateDirectories(Path.Combine(output, "checkpoints"), $"v{written.Version:D12}-e{written.Epoch:D6}-s*").Max(StringComparer.Ordinal);
         Require(folder is not null, Invariants.LogsAgree, () => $"no checkpoint of version {written.Version}, epoch {written.Epoch} is there, though it was announced");
         if (folder is null)
             return;

@@ -104,8 +104,8 @@ public sealed class LogControlLink : IControlLink, IDisposable
             CatchUp();
             return new Dictionary<int, long> { [Notices] = held.High };
         }
-        var last = held[held.High - 1]!;
-        var start = last.Headers!.TryGetLastBytes(StartHeader, out var bytes) ? long.Parse(Encoding.ASCII.GetString(bytes), CultureInfo.InvariantCulture) : last.Offset;
+        // The first claim of all says nothing, nor does one that was on its way while another came: then all that is there is read.
+        var start = held[held.High - 1]!.Headers!.TryGetLastBytes(StartHeader, out var bytes) ? long.Parse(Encoding.ASCII.GetString(bytes), CultureInfo.InvariantCulture) : 0;
         return new Dictionary<int, long> { [Notices] = Math.Max(start, held.Low) };
     }
 

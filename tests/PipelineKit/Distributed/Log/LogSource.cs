@@ -78,6 +78,9 @@ public sealed class LogSource : IRecordSource
     /// <summary>Gives all partitions away as when others want them, and leaves the group.</summary>
     public Task CloseAsync()
     {
+        // A second wish for it waits for the first.
+        if (_closing)
+            return _closed.Task;
         _closing = true;
         GiveAway([.. _assigned], () =>
         {
