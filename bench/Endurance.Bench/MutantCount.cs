@@ -9,13 +9,16 @@ internal static class MutantCount
 {
     /// <param name="records">mutants of records, and of each kind of message</param>
     /// <param name="others">mutants of each kind of file</param>
+    /// <param name="names">of the kinds; none: all</param>
     /// <returns>whether each was read or refused</returns>
-    public static bool Run(int records, int others)
+    public static bool Run(int records, int others, IReadOnlyCollection<string> names)
     {
         var whole = true;
         foreach (var make in MutatedInputs.All)
         {
             using var input = make();
+            if (names.Count > 0 && !names.Contains(input.Name))
+                continue;
             var count = input.Name == "records" || MutatedTopics.All.Contains(make) ? records : others;
             var (verdicts, watch) = (new Sightings(), Stopwatch.StartNew());
             try

@@ -7,14 +7,14 @@ return args.FirstOrDefault() switch
 {
     "schedules" => ScheduleCount.Run(first, count ?? 10_000) ? 0 : 1,
     "fleets" => FleetCount.Run(first, count ?? 100_000, args.Length > 3 ? double.Parse(args[3], CultureInfo.InvariantCulture) : double.PositiveInfinity) ? 0 : 1,
-    "mutants" => MutantCount.Run(count ?? 1_000_000, args.Length > 2 ? first : 100_000) ? 0 : 1,
+    "mutants" => MutantCount.Run(count ?? 1_000_000, args.Length > 2 ? first : 100_000, [.. args.Skip(3)]) ? 0 : 1,
     "memory" => Memory(count ?? 1_000_000, args.Length > 2 ? args[2] : "mass"),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("schedules [count [first seed]] | fleets [count [first seed [minutes]]] | mutants [records [others]] | memory [records [method]]");
+    Console.Error.WriteLine("schedules [count [first seed]] | fleets [count [first seed [minutes]]] | mutants [records [others [kinds …]]] | memory [records [method]]");
     return 2;
 }
 
