@@ -6,9 +6,10 @@ var root = new RootCommand("Measures what runs on the nodes of an Akka cluster, 
 var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 5, Description = "Measurements of each, in turns." };
 var policy = new Option<MadePolicySize>("--policy") { DefaultValueFactory = _ => MadePolicySize.Demo, Description = "Of hidden 64, as the demo has it, or of hidden 256." };
 var selectors = new Option<int>("--selectors") { DefaultValueFactory = _ => 1, Description = "Of each run." };
+var records = new Option<int>("--records") { DefaultValueFactory = _ => 8000, Description = "Of the stream." };
 var passes = new Option<int>("--passes") { DefaultValueFactory = _ => 4, Description = "Over the records." };
-var throughput = new Command("throughput", "Selections/s of one process over local links, of nodes in one process, and of nodes that are processes.") { policy, selectors, passes, rounds };
-throughput.SetAction((parsed, _) => Throughput.RunAsync(parsed.GetValue(policy), parsed.GetValue(selectors), parsed.GetValue(passes), parsed.GetValue(rounds)));
+var throughput = new Command("throughput", "Selections/s of one process over local links, of nodes in one process, and of nodes that are processes.") { policy, selectors, records, passes, rounds };
+throughput.SetAction((parsed, _) => Throughput.RunAsync(parsed.GetValue(policy), parsed.GetValue(selectors), parsed.GetValue(records), parsed.GetValue(passes), parsed.GetValue(rounds)));
 root.Subcommands.Add(throughput);
 
 var lines = new Argument<string>("FILE");

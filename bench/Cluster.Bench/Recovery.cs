@@ -18,6 +18,7 @@ internal enum Victims
 /// </summary>
 internal static class Recovery
 {
+    private const int Records = 8000;
     private const int Passes = 2;
     // A checkpoint is behind it, and the next one ahead.
     private const int At = 230;
@@ -25,7 +26,7 @@ internal static class Recovery
     public static async Task RunAsync(Victims of, int rounds)
     {
         using var folder = new TempFolder();
-        var run = await Run.MakeAsync(folder.Path, MadePolicySize.Demo, Passes);
+        var run = await Run.MakeAsync(folder.Path, MadePolicySize.Demo, Records, Passes);
         Machine.Print();
         Console.WriteLine(Invariant($"Processes: learner, ingest | learner, ingest | selector | selector; output in one directory; the timings of hocon/cluster.conf. {run.Updates:N0} updates; after update {At} the process of {(of == Victims.Learner ? "the learner" : "a selector")} is killed with SIGKILL; {rounds} runs. After each the books were in order: every position applied once, versions one after the other. Updates are told every 100 ms at most, and at once after a pause."));
         Console.WriteLine();
@@ -33,7 +34,8 @@ internal static class Recovery
         for (var round = 0; round < rounds; round++)
         {
             measured.Add(await MeasureAsync(run, of, folder[$"{round}"]));
-            RunLedger.Read(folder[$"{round}"]).CheckEachOnce(Run.Lines, Passes);
+            RunLedger.Read(folder[$"{round}"]).CheckEachOnce(Records, Passes);
+            Console.Error.WriteLine($"run {round + 1}: {string.Join(", ", measured[round].Select(one => Invariant($"{one.Key} {one.Value:F1} s")))}");
         }
         Console.WriteLine("| seconds | median (from–to) |");
         Console.WriteLine("|---|---|");

@@ -16,10 +16,10 @@ internal enum MadePolicySize
 /// <summary>What is run: simulated listeners with 20 candidates a record, on a policy that knows nothing of them, with the settings of the demo and of hocon/cluster.conf.</summary>
 /// <param name="Data">file of records</param>
 /// <param name="Policy">directory</param>
+/// <param name="Lines">of the file</param>
 /// <param name="Passes">over the data</param>
-internal sealed record Run(string Data, string Policy, int Passes)
+internal sealed record Run(string Data, string Policy, int Lines, int Passes)
 {
-    public const int Lines = 8000;
     public const int Batch = 32;
     public const int MaxStaleness = 2;
     private const int Seed = 1;
@@ -31,13 +31,14 @@ internal sealed record Run(string Data, string Policy, int Passes)
 
     /// <param name="folder">to write in</param>
     /// <param name="size">of the policy</param>
+    /// <param name="lines">of the file</param>
     /// <param name="passes">over the data</param>
-    public static async Task<Run> MakeAsync(string folder, MadePolicySize size, int passes)
+    public static async Task<Run> MakeAsync(string folder, MadePolicySize size, int lines, int passes)
     {
-        var made = new Run(Path.Combine(folder, "stream.jsonl"), Path.Combine(folder, "start"), passes);
+        var made = new Run(Path.Combine(folder, "stream.jsonl"), Path.Combine(folder, "start"), lines, passes);
         var items = Path.Combine(folder, "items.txt");
         var listeners = new SimulatedListeners(Seed);
-        SimulatedListeners.Write(made.Data, listeners.Records("stream", Lines, Noise));
+        SimulatedListeners.Write(made.Data, listeners.Records("stream", lines, Noise));
         await File.WriteAllLinesAsync(items, listeners.Items);
         using var sft = NodeProcess.MassDpo("massdpo sft", "sft", "--config", Config, "--data", made.Data, "--items", items, "--policy", made.Policy, "--epochs", "0",
             "--hidden", size == MadePolicySize.Demo ? "64" : "256");

@@ -13,18 +13,21 @@ internal static class Throughput
 {
     private static readonly string[] Layouts = ["one process, local links", "nodes in one process", "nodes that are processes"];
 
-    public static async Task RunAsync(MadePolicySize size, int selectors, int passes, int rounds)
+    public static async Task RunAsync(MadePolicySize size, int selectors, int records, int passes, int rounds)
     {
         using var folder = new TempFolder();
-        var run = await Run.MakeAsync(folder.Path, size, passes);
+        var run = await Run.MakeAsync(folder.Path, size, records, passes);
         Machine.Print();
         Console.WriteLine(Invariant($"{run.Updates:N0} updates on batches of {Run.Batch}, blocks of 16, of records with {App.Demo.SimulatedListeners.Candidates} candidates; a policy of {new FileInfo(Path.Combine(run.Policy, "model.safetensors")).Length / 4e6:F2} million parameters; {selectors} selector{(selectors > 1 ? "s" : "")}, slots.max-staleness = {Run.MaxStaleness}, runtime.threads = 1. ")
             + Invariant($"Nodes: learner and ingest | selectors, over remoting on loopback, all on the same {Environment.ProcessorCount} cores as the one process; what was left of them is in the last column. {rounds} rounds in turns; medians (from–to)."));
         Console.WriteLine();
         var measured = Layouts.Select(_ => new List<Measured>()).ToArray();
         for (var round = 0; round < rounds; round++)
+        {
             for (var layout = 0; layout < Layouts.Length; layout++)
                 measured[layout].Add(await MeasureAsync(run, layout, selectors, folder[$"{layout}-{round}"]));
+            Console.Error.WriteLine(Invariant($"round {round + 1}: {string.Join(", ", measured.Select(of => Invariant($"{of[round].Rate:N0}")))} selections/s"));
+        }
         Console.WriteLine("| | selections/s | against local links | processor time a record, µs | cores free |");
         Console.WriteLine("|---|---|---|---|---|");
         for (var layout = 0; layout < Layouts.Length; layout++)
@@ -75,7 +78,7 @@ internal static class Throughput
             };
             foreach (var process in processes)
                 await process.EndAsync();
-            RunLedger.Read(output).CheckEachOnce(Run.Lines, run.Passes);
+            RunLedger.Read(output).CheckEachOnce(run.Lines, run.Passes);
             var ((began, usedThen), (ended, used)) = (first!.Value, last!.Value);
             return new Measured((ended.Version - began.Version) * Run.Batch, Stopwatch.GetElapsedTime(began.At, ended.At).TotalSeconds, (used - usedThen).TotalSeconds);
         }
