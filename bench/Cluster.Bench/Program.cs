@@ -8,8 +8,9 @@ var policy = new Option<MadePolicySize>("--policy") { DefaultValueFactory = _ =>
 var selectors = new Option<int>("--selectors") { DefaultValueFactory = _ => 1, Description = "Of each run." };
 var records = new Option<int>("--records") { DefaultValueFactory = _ => 8000, Description = "Of the stream." };
 var passes = new Option<int>("--passes") { DefaultValueFactory = _ => 4, Description = "Over the records." };
-var throughput = new Command("throughput", "Selections/s of one process over local links, of nodes in one process, and of nodes that are processes.") { policy, selectors, records, passes, rounds };
-throughput.SetAction((parsed, _) => Throughput.RunAsync(parsed.GetValue(policy), parsed.GetValue(selectors), parsed.GetValue(records), parsed.GetValue(passes), parsed.GetValue(rounds)));
+var rank = new Option<int>("--lora") { Description = "Rank of an adapter that is trained in place of all weights; 0: none." };
+var throughput = new Command("throughput", "Selections/s of one process over local links, of nodes in one process, and of nodes that are processes.") { policy, selectors, records, passes, rounds, rank };
+throughput.SetAction((parsed, _) => Throughput.RunAsync(parsed.GetValue(policy), parsed.GetValue(selectors), parsed.GetValue(records), parsed.GetValue(passes), parsed.GetValue(rounds), parsed.GetValue(rank)));
 root.Subcommands.Add(throughput);
 
 var lines = new Argument<string>("FILE");

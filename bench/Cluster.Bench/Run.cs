@@ -25,6 +25,9 @@ internal sealed record Run(string Data, string Policy, int Lines, int Passes)
     private const int Seed = 1;
     private const double Noise = 0.05;
 
+    /// <summary>Rank of the adapter that is trained; 0: all weights are.</summary>
+    public int Rank { get; init; }
+
     private static string Config => Path.Combine(Repository.Root, "hocon", "demo.conf");
 
     public long Updates => (long)Lines * Passes / Batch;
@@ -52,7 +55,7 @@ internal sealed record Run(string Data, string Policy, int Lines, int Passes)
     [
         "--data", Data, "--policy", Policy, "--config", Config, "--passes", $"{Passes}", "--selectors", $"{selectors}", "--max-staleness", $"{MaxStaleness}", "--set", "slots.lease=10s",
         // As often as it may be: the first update after a pause is told at once.
-        "--set", "runtime.progress=100ms",
+        "--set", "runtime.progress=100ms", "--set", $"lora.rank={Rank}",
     ];
 
     /// <summary>A node's command line.</summary>

@@ -13,12 +13,12 @@ internal static class Throughput
 {
     private static readonly string[] Layouts = ["one process, local links", "nodes in one process", "nodes that are processes"];
 
-    public static async Task RunAsync(MadePolicySize size, int selectors, int records, int passes, int rounds)
+    public static async Task RunAsync(MadePolicySize size, int selectors, int records, int passes, int rounds, int rank)
     {
         using var folder = new TempFolder();
-        var run = await Run.MakeAsync(folder.Path, size, records, passes);
+        var run = (await Run.MakeAsync(folder.Path, size, records, passes)) with { Rank = rank };
         Machine.Print();
-        Console.WriteLine(Invariant($"{run.Updates:N0} updates on batches of {Run.Batch}, blocks of 16, of records with {App.Demo.SimulatedListeners.Candidates} candidates; a policy of {new FileInfo(Path.Combine(run.Policy, "model.safetensors")).Length / 4e6:F2} million parameters; {selectors} selector{(selectors > 1 ? "s" : "")}, slots.max-staleness = {Run.MaxStaleness}, runtime.threads = 1. ")
+        Console.WriteLine(Invariant($"{run.Updates:N0} updates on batches of {Run.Batch}, blocks of 16, of records with {App.Demo.SimulatedListeners.Candidates} candidates; a policy of {new FileInfo(Path.Combine(run.Policy, "model.safetensors")).Length / 4e6:F2} million parameters, of which {(rank > 0 ? $"an adapter of rank {rank} is" : "all are")} trained and broadcast after each update; {selectors} selector{(selectors > 1 ? "s" : "")}, slots.max-staleness = {Run.MaxStaleness}, runtime.threads = 1. ")
             + Invariant($"Nodes: learner and ingest | selectors, over remoting on loopback, all on the same {Environment.ProcessorCount} cores as the one process; what was left of them is in the last column. {rounds} rounds in turns; medians (from–to)."));
         Console.WriteLine();
         var measured = Layouts.Select(_ => new List<Measured>()).ToArray();
