@@ -50,6 +50,9 @@ internal sealed class ClusterNode : IAsyncDisposable
         const string tcp = "akka.remote.dot-netty.tcp";
         if (join is null && config.GetStringList("akka.cluster.seed-nodes", []).Count == 0)
             throw new InvalidDataException("akka.cluster.seed-nodes is empty: name the nodes by which this one joins, akka.tcp://NAME@HOST:PORT each, or give --join HOST:PORT; the first of them begins the cluster");
+        // Who is told whom to join must not knock elsewhere besides.
+        if (join is not null)
+            config = ConfigurationFactory.ParseString("akka.cluster.seed-nodes = []").WithFallback(config);
         try
         {
             var node = new ClusterNode(ActorSystem.Create(name, ActorSystemSetup.Empty.And(BootstrapSetup.Create().WithConfig(config)).And(new LoggerSetup(logger))));

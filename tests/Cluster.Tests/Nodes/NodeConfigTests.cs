@@ -20,6 +20,7 @@ public sealed class NodeConfigTests
         Assert.False(config.GetBoolean("akka.remote.dot-netty.tcp.enable-ssl", true));
         Assert.Contains("SplitBrainResolver", config.GetString("akka.cluster.downing-provider-class"));
         Assert.Equal("keep-majority", config.GetString("akka.cluster.split-brain-resolver.active-strategy"));
+        Assert.Equal("off", config.GetString("akka.cluster.split-brain-resolver.down-all-when-unstable"));
         Assert.Equal(TimeSpan.FromSeconds(7), config.GetTimeSpan("akka.cluster.split-brain-resolver.stable-after"));
         Assert.Equal(TimeSpan.FromSeconds(6), config.GetTimeSpan("akka.cluster.failure-detector.acceptable-heartbeat-pause"));
         Assert.Equal((Roles)0, NodeConfig.RolesOf(config));

@@ -1,6 +1,8 @@
 using MassDpo.Audit.Logs;
 using MassDpo.Cluster.Nodes;
+using MassDpo.Learner.Checkpoints;
 using MassDpo.PipelineKit;
+using MassDpo.Shared.Files;
 
 namespace MassDpo.Cluster.Tests.Nodes;
 
@@ -72,11 +74,13 @@ public sealed class NodeLossTests(SimulatedStream stream) : IClassFixture<Simula
         var next = await cluster.BeginAsync("learner, ingest", copy);
         await cluster.BeginAsync("selector");
         await gate.Reached;
+        // The learner does not wait for copies.
+        while (CheckpointsIn(copy) == 0)
+            await Task.Yield();
         var killing = first.KillAsync();
         gate.Open();
         await killing;
         var outcome = await AssertWholeAsync(next, copy);
-        // It did not begin anew: a checkpoint was announced, so it was here.
         Assert.Contains(outcome.Result!.Outcome.Notes, note => note.Contains("went on from checkpoint", StringComparison.Ordinal));
     }
 
@@ -153,6 +157,8 @@ public sealed class NodeLossTests(SimulatedStream stream) : IClassFixture<Simula
         foreach (var node in majority)
             Assert.True((await node.Run).InputEnded);
     }
+
+    private static int CheckpointsIn(string output) => new CheckpointStore(RunDirectory.CheckpointsIn(output), PhysicalFiles.Instance, keep: 2).List().Count;
 
     private async Task<NodeOutcome> AssertWholeAsync(TestNode learner, string? output = null)
     {

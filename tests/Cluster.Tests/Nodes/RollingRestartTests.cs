@@ -27,11 +27,11 @@ public sealed class RollingRestartTests(SimulatedStream stream) : IClassFixture<
         var next = await cluster.BeginAsync("learner, ingest", output);
         selectorsGo.Open();
         await learnerGoes.Reached;
+        await cluster.BeginAsync("learner", output);
         var leaving = learner.StopAsync();
         learnerGoes.Open();
         Assert.False((await leaving).InputEnded);
         await next.Until("has the learner");
-        await cluster.BeginAsync("learner", output);
         Assert.True((await next.Run).InputEnded);
         var trace = RunTrace.Of(output);
         trace.AssertEachPositionOnce();

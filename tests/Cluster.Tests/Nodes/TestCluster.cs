@@ -31,7 +31,7 @@ internal sealed class TestCluster(SimulatedStream stream, params string[] settin
             gossip-interval = 100 ms
             leader-actions-interval = 100 ms
             unreachable-nodes-reaper-interval = 200 ms
-            failure-detector { heartbeat-interval = 200 ms, acceptable-heartbeat-pause = 4 s }
+            failure-detector { heartbeat-interval = 200 ms, acceptable-heartbeat-pause = 8 s }
             split-brain-resolver { active-strategy = keep-majority, stable-after = 1 s, down-all-when-unstable = off }
             down-removal-margin = 1 s
             singleton-proxy.singleton-identification-interval = 100 ms
