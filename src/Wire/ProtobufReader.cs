@@ -18,9 +18,9 @@ public static class ProtobufReader
     {
         try
         {
+            ProtobufLengths.Check(parser.ParseFrom(ReadOnlySpan<byte>.Empty).Descriptor, bytes);
             return convert(parser.ParseFrom(bytes));
         }
-        // The parser's own sentence of some malformed bytes is that it ran over their end.
         catch (Exception e) when (e is InvalidProtocolBufferException or FormatException or ArgumentException or IndexOutOfRangeException)
         {
             throw e as WireFormatException ?? new WireFormatException($"these {bytes.Length} bytes are no {typeof(TMessage).Name}: {e.Message}", e);

@@ -1,8 +1,10 @@
+using Confluent.Kafka;
 using MassDpo.LinkKit;
 using MassDpo.PipelineKit.Distributed.Log;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using MassDpo.TestKit.Simulation;
+using MassDpo.Wire;
 
 namespace MassDpo.Simulation.Tests;
 
@@ -60,6 +62,23 @@ public sealed class LogControlLinkTests : ControlLinkContract
     {
         var client = _world.NewClient();
         return new OnOneThread(_world, client, new LogControlLink(client, "control", "group", LinkWorld.Fail));
+    }
+
+    /// <remarks>It was sent while there was nothing yet, and so does not say where the epoch begins that holds.</remarks>
+    [Fact]
+    public async Task Who_joins_after_a_claim_that_came_late_hears_the_epoch_all_the_same()
+    {
+        using var authority = await End().ClaimAsync(new EpochClaim(1, 0, "h"), (_, _) => ValueTask.CompletedTask, _ => { }, default);
+        var first = new Inbox<ControlNotice>();
+        using var member = End().Join("first", first.Add);
+        authority.Announce(new EpochOpened(1, 0, new SettledPositions()));
+        authority.Announce(new CheckpointWritten(1, 2, new SettledPositions()));
+        await first.Take(2);
+        _world.As(_world.NewClient(), () => _world.Log.Append("control", LogControlLink.Notices, NoticeCodec.Encode(new EpochClaim(1, 0, "h"), "late"), new Headers()) > 0);
+        var (newcomer, heard) = (End(), new Inbox<ControlNotice>());
+        using var joined = newcomer.Join("newcomer", heard.Add);
+        Assert.IsType<EpochOpened>((await heard.Take(1)).Single());
+        await Assert.ThrowsAsync<ClaimRefusedException>(async () => await newcomer.ClaimAsync(new EpochClaim(2, 0, "h"), (_, _) => ValueTask.CompletedTask, _ => { }, default));
     }
 
     private sealed class OnOneThread(LinkWorld world, LogClient client, IControlLink inner) : IControlLink

@@ -50,7 +50,7 @@ public sealed class ProtobufRecordDecoder : IRecordDecoder
         }
         catch (WireFormatException e)
         {
-            throw new InvalidDataException($"not a massdpo.v1.PreferenceRecord: {e.InnerException!.Message} Write it as preference.proto says, without a length or a schema id before it", e);
+            throw new InvalidDataException($"not a massdpo.v1.PreferenceRecord: {(e.InnerException ?? e).Message.TrimEnd('.')}. Write it as preference.proto says, without a length or a schema id before it", e);
         }
     }
 

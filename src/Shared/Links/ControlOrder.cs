@@ -40,13 +40,15 @@ public sealed class ControlOrder
     {
         if (notice.Epoch < _newest)
             return false;
-        _newest = notice.Epoch;
+        // Of an epoch whose claim nobody holds any more: who stopped was the learner of one before.
+        if (notice.Epoch > _newest)
+            (_newest, Stopped) = (notice.Epoch, null);
         switch (notice)
         {
             case EpochOpened opened:
                 Epoch = opened;
                 break;
-            case BatchClosed closed when Epoch is not null:
+            case BatchClosed closed when Epoch?.Epoch == closed.Epoch:
                 Epoch = Epoch with { Version = closed.Version };
                 break;
             case LearnerStopped stopped:

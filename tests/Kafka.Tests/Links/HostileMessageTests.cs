@@ -49,10 +49,11 @@ public sealed class HostileMessageTests(LinkScene scene) : IClassFixture<LinkSce
         using (ends.End().Join("first", first.Add))
             await first.Take(1);
         // The last message tells a newcomer where the epoch begins: this one's word must not be taken for it.
+        var claim = NoticeCodec.Encode(new EpochClaim(5, 0, "h"), "who asked when nobody had yet, and came late");
         var headers = new[] { null, "", "-1", "99999", "no number" }.Select(start => new[] { ("massdpo-start", start is null ? null : HostileTopic.Ascii(start)) });
-        foreach (var header in headers.Prepend([]))
+        foreach (var (value, header) in headers.Prepend([]).Select(header => (new byte[] { 0xFF, 0xFF }, header)).Append((claim, [])))
         {
-            hostile.Write(0, [0xFF, 0xFF], header);
+            hostile.Write(0, value, header);
             var (late, heard) = (ends.End(), new Inbox<ControlNotice>());
             using var joined = late.Join("late", heard.Add);
             Assert.Equal(5, Assert.IsType<EpochOpened>((await heard.Take(1)).Single()).Epoch);
