@@ -176,13 +176,12 @@ internal sealed class ExchangeHub(Props? rollCall) : UntypedActor
                     room.Requests[call.Who] = end;
                     room.Pools.Request(call.Who, block =>
                     {
-                        room.Requests.Remove(call.Who);
                         Push(end, call.Number, block, isTaken =>
                         {
                             if (!isTaken)
                                 Offer(room, block);
                         });
-                    });
+                    }, call.IsAhead);
                     break;
                 case Operation.WithdrawPools:
                     if (room.Requests.GetValueOrDefault(call.Who) == end)
@@ -337,7 +336,7 @@ internal sealed class ExchangeHub(Props? rollCall) : UntypedActor
 
         public PoolQueue<Content> Pools { get; } = new();
 
-        /// <summary>By selector: who asks for blocks.</summary>
+        /// <summary>By selector: the end that it asked at last.</summary>
         public Dictionary<string, End> Requests { get; } = new(StringComparer.Ordinal);
 
         /// <summary>To the learner that owns the epoch: it receives, with the number of its claim.</summary>
