@@ -65,7 +65,7 @@ internal sealed class ExchangeEnd(IActorRef proxy, string link, string end) : Un
                 break;
             case Announce(var want, var notice):
                 if (NumberOf(want) is { } claim)
-                    Make(new Call(link, end, 0, 0, Operation.Announce, "", new Content(notice)) { Claim = claim });
+                    Make(new Call(link, end, 0, 0, Operation.Announce, notice.Addressee ?? "", new Content(notice)) { Claim = claim });
                 break;
             case Return answer:
                 if (!Meet(answer.Hub))

@@ -144,8 +144,9 @@ internal sealed class ExchangeHub(Props? rollCall) : UntypedActor
                     break;
                 case Operation.Announce:
                     if (room.Messages.Receiver == (end, call.Claim) && room.Order.Hear(ContentOf(call).Read<ControlNotice>()))
-                        foreach (var (hears, asked) in room.Members.Values)
-                            Push(hears, asked, call.Content!);
+                        foreach (var (name, (hears, asked)) in room.Members)
+                            if (call.Who.Length == 0 || call.Who == name)
+                                Push(hears, asked, call.Content!);
                     break;
                 case Operation.Join:
                     room.Learn(call.KnownEpoch, call.KnownCommitted);
