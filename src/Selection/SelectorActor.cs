@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using MassDpo.Shared.Actors;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
@@ -18,24 +19,32 @@ public abstract record SelectorMessage
 {
     internal sealed record SnapshotArrived : SelectorMessage;
 
-    internal sealed record BlockArrived(PoolBlock Block) : SelectorMessage;
+    internal sealed record BlockArrived(PoolBlock Block, bool IsAhead) : SelectorMessage;
 
     internal sealed record HeartbeatDue(SlotBlock Block) : SelectorMessage;
+
+    internal sealed record SendFailed(ExceptionDispatchInfo Failure) : SelectorMessage;
 }
 
 /// <summary>
-/// A selector: pulls a block, waits until it has a fresh enough policy, computes, sends, and pulls the next.
-/// States: idle (asked for a block); holding (has a block, waits for a snapshot, tells of it now and then so that its lease lives on); computing.
+/// A selector: pulls a block, waits until it has a fresh enough policy, computes, sends, and goes on with the next, which it has asked for meanwhile: the ways there and back cost no time.
+/// States: idle (asked for a block); holding (has one or two blocks, waits for a snapshot, tells of them now and then so that their leases live on); computing.
 /// It persists nothing. After a restart it tells the learner, which hands out again what the selector before it held. A block of an epoch or batch that
 /// is over is dropped. A record on which it fails is told to the learner, which decides.
 /// </summary>
 public sealed class SelectorActor(IActorContext<SelectorMessage> context, SelectionEngine engine, IControlLink control, IPoolsLink pools,
     ISelectionsLink selections, ISnapshotsLink snapshots, SelectorOptions options) : Actor<SelectorMessage>
 {
+    // The one that is computed, and the next.
+    private const int MostHeld = 2;
+
+    // In the order of their slots.
+    private readonly SortedList<(long Epoch, long First), Holding> _held = [];
     private ISnapshotSubscription? _subscription;
     private SnapshotLease? _policy;
-    private PoolBlock? _block;
-    private IDisposable? _heartbeat;
+    private Task _sent = Task.CompletedTask;
+    private bool _asks;
+    private bool _asksAhead;
 
     public override async ValueTask StartAsync(CancellationToken cancellation)
     {
@@ -52,12 +61,15 @@ public sealed class SelectorActor(IActorContext<SelectorMessage> context, Select
             case SelectorMessage.SnapshotArrived:
                 await TakeSnapshotAsync(cancellation);
                 break;
-            case SelectorMessage.BlockArrived arrived:
-                _block = arrived.Block;
-                await HoldAsync(cancellation);
+            case SelectorMessage.BlockArrived(var block, var isAhead):
+                (_asks, _asksAhead) = (_asks && isAhead, _asksAhead && !isAhead);
+                Hold(block, cancellation);
                 break;
-            case SelectorMessage.HeartbeatDue due when _block?.Block == due.Block:
-                await HoldAsync(cancellation);
+            case SelectorMessage.HeartbeatDue(var block) when _held.TryGetValue(PlaceOf(block), out var holding) && holding.Block.Block == block:
+                Tell(holding, cancellation);
+                break;
+            case SelectorMessage.SendFailed(var failure):
+                failure.Throw();
                 break;
         }
         await ComputeAsync(cancellation);
@@ -71,14 +83,44 @@ public sealed class SelectorActor(IActorContext<SelectorMessage> context, Select
         return ValueTask.CompletedTask;
     }
 
-    private void Pull() => pools.Request(options.Name, block => context.Self.Post(new SelectorMessage.BlockArrived(block)));
-
-    private async ValueTask HoldAsync(CancellationToken cancellation)
+    private void Pull()
     {
-        _heartbeat?.Dispose();
-        _heartbeat = context.Schedule(options.Heartbeat, new SelectorMessage.HeartbeatDue(_block!.Block));
-        await control.SendAsync(new BlockHeld(options.Name, _block.Block), cancellation);
+        if (_held.Count == 0 && !_asks)
+            Ask(isAhead: false);
+        if (_held.Count + (_asks ? 1 : 0) < MostHeld && !_asksAhead)
+            Ask(isAhead: true);
     }
+
+    private void Ask(bool isAhead)
+    {
+        (_asks, _asksAhead) = (_asks || !isAhead, _asksAhead || isAhead);
+        pools.Request(options.Name, block => context.Self.Post(new SelectorMessage.BlockArrived(block, isAhead)), isAhead);
+    }
+
+    private void Hold(PoolBlock block, CancellationToken cancellation)
+    {
+        var place = PlaceOf(block.Block);
+        if (_held.Remove(place, out var before))
+            before.Dispose();
+        Tell(_held[place] = new Holding(block), cancellation);
+    }
+
+    private void Tell(Holding holding, CancellationToken cancellation)
+    {
+        holding.Dispose();
+        holding.Heartbeat = context.Schedule(options.Heartbeat, new SelectorMessage.HeartbeatDue(holding.Block.Block));
+        // The one before is not heard yet: the learner is away, and hears of this in time.
+        if (holding.Told.IsCompleted)
+            holding.Told = Send(control.SendAsync(new BlockHeld(options.Name, holding.Block.Block), cancellation));
+    }
+
+    private void LetGo(Holding holding)
+    {
+        holding.Dispose();
+        _held.Remove(PlaceOf(holding.Block.Block));
+    }
+
+    private static (long, long) PlaceOf(SlotBlock block) => (block.Epoch, block.First);
 
     private async ValueTask TakeSnapshotAsync(CancellationToken cancellation)
     {
@@ -96,22 +138,53 @@ public sealed class SelectorActor(IActorContext<SelectorMessage> context, Select
 
     private async ValueTask ComputeAsync(CancellationToken cancellation)
     {
-        if (_block is not { Block: var block } || _policy is null)
-            return;
-        var isOver = block.Epoch < _policy.Epoch || (block.Epoch == _policy.Epoch && block.Batch < _policy.Version);
-        if (!isOver && (block.Epoch > _policy.Epoch || _policy.Version < Math.Max(block.Batch - options.MaxStaleness, options.Reference.VersionFor(block.Batch))))
-            return;
-        if (!isOver)
-        {
-            var outcome = Select(_block, _policy);
-            if (outcome.Computed is not null)
-                await selections.SendAsync(outcome.Computed, cancellation);
-            else
-                await control.SendAsync(new BlockFailed(options.Name, block, outcome.Failures), cancellation);
-        }
-        _heartbeat?.Dispose();
-        _block = null;
         Pull();
+        while (Next() is { } next)
+        {
+            var outcome = Select(next.Block, _policy!);
+            // One is on its way at a time: with no room there, or nobody, this waits.
+            await _sent;
+            _sent = Send(outcome.Computed is { } computed ? selections.SendAsync(computed, cancellation)
+                : control.SendAsync(new BlockFailed(options.Name, next.Block.Block, outcome.Failures), cancellation));
+            LetGo(next);
+            Pull();
+            await TakeSnapshotAsync(cancellation);
+        }
+    }
+
+    // The first block, where the policy is fresh enough for it.
+    private Holding? Next()
+    {
+        while (_policy is not null && _held.Count > 0)
+        {
+            var first = _held.GetValueAtIndex(0);
+            var block = first.Block.Block;
+            if (block.Epoch > _policy.Epoch)
+                return null;
+            if (block.Epoch == _policy.Epoch && block.Batch >= _policy.Version)
+                return _policy.Version >= Math.Max(block.Batch - options.MaxStaleness, options.Reference.VersionFor(block.Batch)) ? first : null;
+            LetGo(first);
+            Pull();
+        }
+        return null;
+    }
+
+    // Goes on meanwhile. A failure ends this incarnation, as if it had waited.
+    private Task Send(ValueTask sending)
+    {
+        return sending.IsCompletedSuccessfully ? Task.CompletedTask : WatchAsync(sending.AsTask());
+
+        async Task WatchAsync(Task task)
+        {
+            try
+            {
+                await task;
+            }
+            catch (Exception e)
+            {
+                context.Self.Post(new SelectorMessage.SendFailed(ExceptionDispatchInfo.Capture(e)));
+            }
+        }
     }
 
     private BlockOutcome Select(PoolBlock block, SnapshotLease policy)
@@ -126,5 +199,18 @@ public sealed class SelectorActor(IActorContext<SelectorMessage> context, Select
         if (outcome.Failures.Count > 0)
             activity.SetStatus(ActivityStatusCode.Error, outcome.Failures[0].Reason);
         return outcome with { Computed = outcome.Computed is { } computed ? computed with { Trace = activity.Id } : null };
+    }
+
+    /// <summary>A block that it has.</summary>
+    private sealed class Holding(PoolBlock block) : IDisposable
+    {
+        public PoolBlock Block => block;
+
+        public IDisposable? Heartbeat { get; set; }
+
+        /// <summary>Completes when the learner has heard of it.</summary>
+        public Task Told { get; set; } = Task.CompletedTask;
+
+        public void Dispose() => Heartbeat?.Dispose();
     }
 }

@@ -41,6 +41,25 @@ public abstract class PoolsLinkContract
     }
 
     [Fact]
+    public async Task Who_asks_ahead_gets_a_block_when_nobody_else_waits()
+    {
+        var link = Create();
+        var inbox = new Inbox<string>();
+        foreach (var (selector, isAhead) in new[] { ("a", true), ("b", true), ("a", false), ("c", false) })
+            link.Request(selector, block => inbox.Add($"{selector}{(isAhead ? " ahead" : "")} {block.Block.First}"), isAhead);
+        for (var first = 0L; first < 20; first += 4)
+            await link.OfferAsync(Block(1, first), default);
+        Assert.Equal(["a 0", "a ahead 8", "b ahead 12", "c 4"], (await inbox.Take(4)).Order());
+        Assert.Equal(0, inbox.Count);
+        // A request ahead is replaced by such a one alone, and both are taken back.
+        link.Withdraw("d");
+        link.Request("d", _ => inbox.Add("withdrawn"), isAhead: true);
+        link.Withdraw("d");
+        link.Request("e", block => inbox.Add($"e {block.Block.First}"));
+        Assert.Equal(["e 16"], await inbox.Take(1));
+    }
+
+    [Fact]
     public async Task The_oldest_slots_come_first_whatever_the_order_of_offering()
     {
         var link = Create();

@@ -57,6 +57,7 @@ public sealed record RunOptions
         var beta = settings.Number("learner.beta", 1e-6, 1e3);
         var batch = settings.Integer("learner.batch", 1, 1 << 20);
         var staleness = settings.Integer("slots.max-staleness", 0, 10_000);
+        var reference = new ReferenceSchedule(settings.Long("reference.refresh", 0));
         if ((staleness + 2L) * batch > int.MaxValue)
             throw settings.Outside("slots.max-staleness", $"{staleness} with batches of {batch}", "lower it or learner.batch: (max-staleness + 2) · batch records are held");
         var maxRecordBytes = (int)settings.Size("ingest.max-record-bytes", 1024, 1 << 30);
@@ -94,6 +95,7 @@ public sealed record RunOptions
                 settings.Integer("slots.max-attempts", 1, 1000), settings.Duration("slots.lease", TimeSpan.FromSeconds(1), LongestSpan))
             {
                 Drain = settings.Duration("slots.drain", TimeSpan.Zero, LongestSpan),
+                Reference = reference,
             },
             Trainer = new TrainerOptions(beta, Schedule(settings), Adam(settings, "learner", settings.Number("learner.adam-epsilon", 1e-30, 1)),
                 settings.Integer("learner.micro-batch", 0, 1 << 20))
@@ -101,7 +103,7 @@ public sealed record RunOptions
                 Loss = loss,
                 Limits = policy.Limits with { Checkpointing = settings.Flag("learner.activation-checkpointing") },
                 Seed = seed,
-                Reference = new ReferenceOptions(new ReferenceSchedule(settings.Long("reference.refresh", 0)), settings.Number("reference.mix", 1e-6, 1)),
+                Reference = new ReferenceOptions(reference, settings.Number("reference.mix", 1e-6, 1)),
             },
             CheckpointUpdates = settings.Integer("checkpoint.updates", 1),
             CheckpointsKept = settings.Integer("checkpoint.keep", 2, 1_000_000),

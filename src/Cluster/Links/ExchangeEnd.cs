@@ -65,7 +65,7 @@ internal sealed class ExchangeEnd(IActorRef proxy, string link, string end) : Un
                 break;
             case Announce(var want, var notice):
                 if (NumberOf(want) is { } claim)
-                    Make(new Call(link, end, 0, 0, Operation.Announce, "", new Content(notice)) { Claim = claim });
+                    Make(new Call(link, end, 0, 0, Operation.Announce, notice.Addressee ?? "", new Content(notice)) { Claim = claim });
                 break;
             case Return answer:
                 if (!Meet(answer.Hub))
@@ -148,7 +148,7 @@ internal sealed class ExchangeEnd(IActorRef proxy, string link, string end) : Un
     {
         var (epoch, committed) = want.Known?.Newest ?? default;
         var content = want.Content is { } message ? new Content(message) : null;
-        _wants[Make(new Call(link, end, 0, 0, want.Operation, want.Who, content) { KnownEpoch = epoch, KnownCommitted = committed }, want.Done)] = want;
+        _wants[Make(new Call(link, end, 0, 0, want.Operation, want.Who, content) { KnownEpoch = epoch, KnownCommitted = committed, IsAhead = want.IsAhead }, want.Done)] = want;
     }
 
     private long? NumberOf(Want want)
@@ -258,7 +258,7 @@ internal sealed class ExchangeEnd(IActorRef proxy, string link, string end) : Un
     // What it takes the place of, for the same purpose.
     private void Forget(Want want)
     {
-        foreach (var (number, _) in _wants.Where(other => other.Value.Operation == want.Operation && other.Value.Who == want.Who).ToList())
+        foreach (var (number, _) in _wants.Where(other => other.Value.Operation == want.Operation && other.Value.Who == want.Who && other.Value.IsAhead == want.IsAhead).ToList())
             _wants.Remove(number);
     }
 
@@ -280,6 +280,9 @@ internal sealed class ExchangeEnd(IActorRef proxy, string link, string end) : Un
         public bool IsOnce => isOnce;
 
         public Func<object, CancellationToken, ValueTask> Deliver => deliver;
+
+        /// <summary>Whether those who ask for the same and not ahead come first.</summary>
+        public bool IsAhead { get; init; }
 
         /// <summary>What is sent with it.</summary>
         public object? Content { get; init; }

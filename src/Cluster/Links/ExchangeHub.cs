@@ -144,8 +144,9 @@ internal sealed class ExchangeHub(Props? rollCall) : UntypedActor
                     break;
                 case Operation.Announce:
                     if (room.Messages.Receiver == (end, call.Claim) && room.Order.Hear(ContentOf(call).Read<ControlNotice>()))
-                        foreach (var (hears, asked) in room.Members.Values)
-                            Push(hears, asked, call.Content!);
+                        foreach (var (name, (hears, asked)) in room.Members)
+                            if (call.Who.Length == 0 || call.Who == name)
+                                Push(hears, asked, call.Content!);
                     break;
                 case Operation.Join:
                     room.Learn(call.KnownEpoch, call.KnownCommitted);
@@ -176,13 +177,12 @@ internal sealed class ExchangeHub(Props? rollCall) : UntypedActor
                     room.Requests[call.Who] = end;
                     room.Pools.Request(call.Who, block =>
                     {
-                        room.Requests.Remove(call.Who);
                         Push(end, call.Number, block, isTaken =>
                         {
                             if (!isTaken)
                                 Offer(room, block);
                         });
-                    });
+                    }, call.IsAhead);
                     break;
                 case Operation.WithdrawPools:
                     if (room.Requests.GetValueOrDefault(call.Who) == end)
@@ -337,7 +337,7 @@ internal sealed class ExchangeHub(Props? rollCall) : UntypedActor
 
         public PoolQueue<Content> Pools { get; } = new();
 
-        /// <summary>By selector: who asks for blocks.</summary>
+        /// <summary>By selector: the end that it asked at last.</summary>
         public Dictionary<string, End> Requests { get; } = new(StringComparer.Ordinal);
 
         /// <summary>To the learner that owns the epoch: it receives, with the number of its claim.</summary>

@@ -23,6 +23,9 @@ internal sealed record Call(string Link, string End, long Number, long Oldest, V
 
     /// <summary>Of a Hello: the next push of that hub that the end has not received; null: an older build does not say.</summary>
     public long? NextPush { get; init; }
+
+    /// <summary>Of a selector that asks for a block: those come first that do not ask ahead.</summary>
+    public bool IsAhead { get; init; }
 }
 
 /// <summary>From the hub: a call is done, or a claim refused; with number 0 the answer to a Hello.</summary>
@@ -66,7 +69,7 @@ internal static class ExchangeCodec
         var wire = new V1.Call
         {
             Link = call.Link, End = call.End, Number = call.Number, Oldest = call.Oldest, Operation = call.Operation, Who = call.Who, Manifest = call.Content?.Manifest ?? "",
-            Content = call.Content?.Bytes ?? ByteString.Empty, Claim = call.Claim, Hub = call.Hub,
+            Content = call.Content?.Bytes ?? ByteString.Empty, Claim = call.Claim, Hub = call.Hub, Ahead = call.IsAhead,
         };
         if (call.KnownEpoch is { } epoch)
             wire.KnownEpoch = epoch;
@@ -108,6 +111,7 @@ internal static class ExchangeCodec
             KnownCommitted = wire.HasKnownCommitted ? wire.KnownCommitted : null,
             Hub = wire.Hub,
             NextPush = wire.HasNextPush ? wire.NextPush : null,
+            IsAhead = wire.Ahead,
         };
     }
 

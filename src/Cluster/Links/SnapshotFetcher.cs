@@ -29,6 +29,8 @@ internal sealed class SnapshotFetcher : IDisposable
     private CancellationTokenSource? _pull;
     private (long Epoch, long Version) _loaded = (long.MinValue, 0);
     private SharedTensors? _reference;
+    // Written over by each.
+    private byte[] _bytes = [];
 
     /// <param name="system">this node</param>
     /// <param name="end">of the link</param>
@@ -169,8 +171,14 @@ internal sealed class SnapshotFetcher : IDisposable
 
     private ISnapshotTensors Read(IActorRef publisher, SnapshotPart part)
     {
-        var bytes = Puller.PullAsync(_system, publisher, part.Thing, (int)part.Length, _pull!.Token).GetAwaiter().GetResult();
-        using var stream = new MemoryStream(bytes, writable: false);
+        var (bytes, length) = (_bytes, (int)part.Length);
+        // What is given up may still write to it.
+        _bytes = [];
+        if (bytes.Length < length)
+            bytes = GC.AllocateUninitializedArray<byte>(length);
+        Puller.PullAsync(_system, publisher, part.Thing, bytes.AsMemory(0, length), _pull!.Token).GetAwaiter().GetResult();
+        _bytes = bytes;
+        using var stream = new MemoryStream(bytes, 0, length, writable: false);
         var tensors = _format.Read(stream);
         if (tensors.ComputeHash() is var hash && hash != part.Hash)
         {

@@ -111,13 +111,11 @@ internal sealed class SnapshotPublisher : IDisposable
         using var lease = snapshot.TryAcquire()!;
         if (lease.Reference is { } reference && _reference?.Hash != reference.Hash)
         {
-            var encoded = Encode(reference.Tensors);
-            _reference = new SnapshotPart($"reference {reference.Hash}", reference.Hash, encoded.Length);
-            _kept.KeepReference(_reference, encoded);
+            var name = $"reference {reference.Hash}";
+            _reference = new SnapshotPart(name, reference.Hash, _kept.KeepReference(name, stream => _format.Write(reference.Tensors, stream)));
         }
-        var bytes = Encode(lease.Tensors);
-        var policy = new SnapshotPart($"epoch {lease.Epoch}, version {lease.Version}", lease.Hash, bytes.Length);
-        _kept.Keep(policy, bytes);
+        var thing = $"epoch {lease.Epoch}, version {lease.Version}";
+        var policy = new SnapshotPart(thing, lease.Hash, _kept.Keep(thing, stream => _format.Write(lease.Tensors, stream)));
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _end.Tell(new ExchangeEnd.Want(Operation.PublishSnapshot, Operation.WithdrawSnapshot, "", isOnce: false, (_, _) => ValueTask.CompletedTask)
         {
@@ -125,12 +123,5 @@ internal sealed class SnapshotPublisher : IDisposable
             Done = done,
         }, ActorRefs.NoSender);
         return done.Task;
-    }
-
-    private byte[] Encode(ISnapshotTensors tensors)
-    {
-        using var stream = new MemoryStream();
-        _format.Write(tensors, stream);
-        return stream.ToArray();
     }
 }

@@ -24,7 +24,8 @@ internal sealed class PieceServer(Func<string, IPieces?> open, int most) : Untyp
         switch (message)
         {
             case PieceRequest request:
-                Sender.Tell(Answer(request));
+                foreach (var answer in Answer(request))
+                    Sender.Tell(answer);
                 break;
             case Terminated terminated:
                 foreach (var one in _open.Where(one => one.Pullers.Remove(terminated.ActorRef) && one.Pullers.Count == 0).ToList())
@@ -36,16 +37,31 @@ internal sealed class PieceServer(Func<string, IPieces?> open, int most) : Untyp
         }
     }
 
-    private object Answer(PieceRequest request)
+    private IEnumerable<ITransferMessage> Answer(PieceRequest request)
     {
-        if (request.Offset < 0 || request.Count is <= 0 or > PieceSize.MostBytes)
-            return new PieceGone($"{request.Count} bytes from {request.Offset} on are no piece");
+        if (request.Offset < 0 || request.Count is <= 0 or > PieceSize.MostBytes || request.Offset > long.MaxValue - request.Count)
+        {
+            yield return new PieceGone($"{request.Count} bytes from {request.Offset} on are no piece");
+            yield break;
+        }
+        var size = request.Piece > 0 ? Math.Max(request.Piece, PieceSize.LeastBytes) : request.Count;
+        for (var from = 0; from < request.Count; from += size)
+        {
+            var answer = Read(request.Thing, request.Offset + from, Math.Min(size, request.Count - from));
+            yield return answer;
+            if (answer is PieceGone)
+                yield break;
+        }
+    }
+
+    private ITransferMessage Read(string thing, long offset, int count)
+    {
         try
         {
-            if (Find(request.Thing) is not { } pieces)
+            if (Find(thing) is not { } pieces)
                 return new PieceGone("it is not there any more");
-            var content = new byte[request.Count];
-            return pieces.ReadAt(request.Offset, content) == content.Length ? new Piece(request.Offset, content) : new PieceGone($"it ends before {request.Offset + request.Count} bytes");
+            var content = GC.AllocateUninitializedArray<byte>(count);
+            return pieces.ReadAt(offset, content) == count ? new Piece(offset, content) : new PieceGone($"it ends before {offset + count} bytes");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -18,9 +18,8 @@ internal sealed class Puller : UntypedActor, IWithTimers
     private readonly Action<ReadOnlyMemory<byte>> _take;
     private readonly TaskCompletionSource _done;
     private readonly PieceSize _size = PieceSize.Of(Context.System);
-    // What came before its turn; no more than a window of pieces.
-    private readonly Dictionary<long, ReadOnlyMemory<byte>> _early = [];
-    private readonly long _begin;
+    // What came before its turn; no more than a window.
+    private readonly SortedDictionary<long, ReadOnlyMemory<byte>> _early = [];
     private long _taken;
     private long _asked;
     private bool _isStill;
@@ -28,7 +27,7 @@ internal sealed class Puller : UntypedActor, IWithTimers
     public Puller(IActorRef server, string thing, long from, long length, Action<ReadOnlyMemory<byte>> take, TaskCompletionSource done)
     {
         (_server, _thing, _length, _take, _done) = (server, thing, length, take, done);
-        _begin = _taken = _asked = from;
+        _taken = _asked = from;
     }
 
     public ITimerScheduler Timers { get; set; } = null!;
@@ -54,16 +53,24 @@ internal sealed class Puller : UntypedActor, IWithTimers
         await done.Task;
     }
 
-    /// <summary>The same, into memory.</summary>
+    /// <summary>The same, into memory. What is given up may still write to it.</summary>
+    /// <exception cref="TransferException">it is gone, or its node is lost</exception>
+    public static async Task PullAsync(ActorSystem system, IActorRef server, string thing, Memory<byte> into, CancellationToken cancellation)
+    {
+        var at = 0;
+        await PullAsync(system, server, thing, 0, into.Length, piece =>
+        {
+            piece.CopyTo(into[at..]);
+            at += piece.Length;
+        }, blocks: false, cancellation);
+    }
+
+    /// <summary>The same, into memory of its own.</summary>
     /// <exception cref="TransferException">it is gone, or its node is lost</exception>
     public static async Task<byte[]> PullAsync(ActorSystem system, IActorRef server, string thing, int length, CancellationToken cancellation)
     {
-        var (bytes, at) = (new byte[length], 0);
-        await PullAsync(system, server, thing, 0, length, piece =>
-        {
-            piece.CopyTo(bytes.AsMemory(at));
-            at += piece.Length;
-        }, blocks: false, cancellation);
+        var bytes = new byte[length];
+        await PullAsync(system, server, thing, bytes.AsMemory(), cancellation);
         return bytes;
     }
 
@@ -92,9 +99,7 @@ internal sealed class Puller : UntypedActor, IWithTimers
                 break;
             // Only where nothing comes any more: over a slow line what is on its way would go twice.
             case Again when _isStill:
-                for (var offset = _taken; offset < _asked; offset += _size.Bytes)
-                    if (!_early.ContainsKey(offset))
-                        Ask(offset);
+                AskAgain();
                 break;
             case Again:
                 _isStill = true;
@@ -107,9 +112,9 @@ internal sealed class Puller : UntypedActor, IWithTimers
 
     private void Take(Piece piece)
     {
-        if (piece.Offset < _taken || piece.Offset >= _asked || _early.ContainsKey(piece.Offset))
+        if (piece.Offset < _taken || piece.Offset >= _asked || _early.Any(other => piece.Offset < other.Key + other.Value.Length && other.Key < piece.Offset + piece.Content.Length))
             return;
-        if ((piece.Offset - _begin) % _size.Bytes != 0 || piece.Content.Length != CountAt(piece.Offset))
+        if (piece.Content.IsEmpty || piece.Content.Length > _asked - piece.Offset)
         {
             Fail(new TransferException($"{piece.Content.Length} bytes came from {piece.Offset} on, which nobody asked for"));
             return;
@@ -140,13 +145,31 @@ internal sealed class Puller : UntypedActor, IWithTimers
 
     private void AskOn()
     {
-        for (; _asked < _length && _asked < _taken + (long)_size.Window * _size.Bytes; _asked += CountAt(_asked))
-            Ask(_asked);
+        // A whole request at a time: a message costs as much as ten thousand bytes.
+        while (_asked < _length && _asked + _size.Request <= _taken + _size.Window)
+        {
+            var count = Math.Min(_size.Request, _length - _asked);
+            Ask(_asked, count);
+            _asked += count;
+        }
     }
 
-    private void Ask(long offset) => _server.Tell(new PieceRequest(_thing, offset, CountAt(offset)));
+    private void AskAgain()
+    {
+        var from = _taken;
+        foreach (var (offset, content) in _early)
+        {
+            Ask(from, offset - from);
+            from = offset + content.Length;
+        }
+        Ask(from, _asked - from);
+    }
 
-    private int CountAt(long offset) => (int)Math.Min(_size.Bytes, _length - offset);
+    private void Ask(long from, long count)
+    {
+        for (; count > 0; from += _size.Request, count -= _size.Request)
+            _server.Tell(new PieceRequest(_thing, from, (int)Math.Min(_size.Request, count)) { Piece = _size.Bytes });
+    }
 
     private void Fail(Exception reason)
     {

@@ -7,9 +7,13 @@ namespace MassDpo.Cluster.Transfer;
 internal interface ITransferMessage;
 
 /// <summary>Asks for bytes of a thing; what was not answered is asked for again.</summary>
-internal sealed record PieceRequest(string Thing, long Offset, int Count) : ITransferMessage;
+internal sealed record PieceRequest(string Thing, long Offset, int Count) : ITransferMessage
+{
+    /// <summary>Bytes of the pieces in which they may come; 0: all in one.</summary>
+    public int Piece { get; init; }
+}
 
-/// <summary>They are these.</summary>
+/// <summary>They are these, or some of them.</summary>
 internal sealed record Piece(long Offset, ReadOnlyMemory<byte> Content) : ITransferMessage;
 
 /// <summary>They cannot be had any more.</summary>
@@ -18,7 +22,7 @@ internal sealed record PieceGone(string Reason) : ITransferMessage;
 /// <summary>Their forms as bytes.</summary>
 internal static class TransferCodec
 {
-    public static byte[] Encode(PieceRequest request) => new V1.PieceRequest { Thing = request.Thing, Offset = request.Offset, Count = request.Count }.ToByteArray();
+    public static byte[] Encode(PieceRequest request) => new V1.PieceRequest { Thing = request.Thing, Offset = request.Offset, Count = request.Count, Piece = request.Piece }.ToByteArray();
 
     public static byte[] Encode(Piece piece) => new V1.Piece { Offset = piece.Offset, Content = UnsafeByteOperations.UnsafeWrap(piece.Content) }.ToByteArray();
 
@@ -27,7 +31,7 @@ internal static class TransferCodec
     public static PieceRequest ReadRequest(byte[] bytes)
     {
         var wire = Read(V1.PieceRequest.Parser, bytes);
-        return new PieceRequest(wire.Thing, wire.Offset, wire.Count);
+        return new PieceRequest(wire.Thing, wire.Offset, wire.Count) { Piece = wire.Piece };
     }
 
     public static Piece ReadPiece(byte[] bytes)

@@ -14,6 +14,9 @@ public sealed record SlotOptions(int BatchSize, int BlockSize, int MaxStaleness,
 {
     /// <summary>How long a new epoch that an intake has asked for waits for the batches that are granted whole.</summary>
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>When the reference changes: a batch with the next one opens once that one is there.</summary>
+    public ReferenceSchedule Reference { get; init; }
 }
 
 /// <summary>A batch whose slots are all filled or empty, in slot order.</summary>
@@ -81,6 +84,9 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
         var grants = new List<(string, SlotBlock)>();
         for (var number = Version; number <= Version + options.MaxStaleness; number++)
         {
+            // All that is handed out can be computed with what is published. A selector that waits for more takes nothing in, and what it waits for may need it: a block that comes back.
+            if (options.Reference.VersionFor(number) > Version)
+                break;
             if (!_batches.TryGetValue(number, out var batch))
                 batch = new OpenBatch(number, number * options.BatchSize);
             while (batch.Granted < options.BatchSize && NextIntake(options.BatchSize - batch.Granted) is { } name)

@@ -54,7 +54,11 @@ public sealed record BlockFailed(string Selector, SlotBlock Block, IReadOnlyList
 public sealed record SlotFailure(long Slot, string Reason);
 
 /// <summary>From the learner to all.</summary>
-public abstract record ControlNotice(long Epoch);
+public abstract record ControlNotice(long Epoch)
+{
+    /// <summary>The member that it is for; null: all are to hear it.</summary>
+    public virtual string? Addressee => null;
+}
 
 /// <summary>An epoch begins: drop what you hold of an older one and read again from what is not settled.</summary>
 public sealed record EpochOpened(long Epoch, long Version, SettledPositions Settled) : ControlNotice(Epoch)
@@ -64,10 +68,18 @@ public sealed record EpochOpened(long Epoch, long Version, SettledPositions Sett
 }
 
 /// <summary>Slots for the next <c>Block.Count</c> records that an intake has in hand.</summary>
-public sealed record SlotsGranted(long Epoch, string Intake, SlotBlock Block) : ControlNotice(Epoch);
+public sealed record SlotsGranted(long Epoch, string Intake, SlotBlock Block) : ControlNotice(Epoch)
+{
+    /// <inheritdoc/>
+    public override string? Addressee => Intake;
+}
 
 /// <summary>A block is handed out again, with a higher attempt, without the records that died.</summary>
-public sealed record BlockReissued(long Epoch, string Intake, SlotBlock Block, IReadOnlyList<SlotDeath> Deaths) : ControlNotice(Epoch);
+public sealed record BlockReissued(long Epoch, string Intake, SlotBlock Block, IReadOnlyList<SlotDeath> Deaths) : ControlNotice(Epoch)
+{
+    /// <inheritdoc/>
+    public override string? Addressee => Intake;
+}
 
 /// <summary>A record that has used up its attempts.</summary>
 public sealed record SlotDeath(long Slot, string Code, string Reason);

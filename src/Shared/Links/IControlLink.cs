@@ -16,7 +16,7 @@ public interface IControlLink
 
     /// <summary>
     /// Joins as a member. <paramref name="deliver"/> gets, first of all, the <see cref="EpochOpened"/> that holds, if one does, then every notice of that
-    /// and newer epochs, in order. It must not block. Disposing the result leaves.
+    /// and newer epochs, in order; what has another addressee may be left out. It must not block. Disposing the result leaves.
     /// </summary>
     IDisposable Join(string member, Action<ControlNotice> deliver);
 

@@ -13,10 +13,11 @@ public interface IPoolsLink
 
     /// <summary>
     /// Asks for one block; <paramref name="deliver"/> is called once, at once or when there is one, oldest slots first. It must not block. Asking again
-    /// before that replaces the earlier request of the same selector.
+    /// before that replaces the earlier request of the same selector. To ask ahead, for the time after a block that it has or waits for, is a request of its own: it gets one when nobody
+    /// waits who does not ask ahead.
     /// </summary>
-    void Request(string selector, Action<PoolBlock> deliver);
+    void Request(string selector, Action<PoolBlock> deliver, bool isAhead = false);
 
-    /// <summary>Takes a request back.</summary>
+    /// <summary>Takes the requests of a selector back.</summary>
     void Withdraw(string selector);
 }

@@ -99,9 +99,9 @@ internal static class Faults
             after();
         }
 
-        public void Request(string selector, Action<PoolBlock> deliver)
+        public void Request(string selector, Action<PoolBlock> deliver, bool isAhead = false)
         {
-            inner.Request(selector, deliver);
+            inner.Request(selector, deliver, isAhead);
             after();
         }
 

@@ -2,6 +2,7 @@ using Akka.Actor;
 using Akka.TestKit;
 using MassDpo.Cluster.Links;
 using MassDpo.LinkKit;
+using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
 using Operation = MassDpo.Cluster.V1.Call.Types.Operation;
 
@@ -43,6 +44,21 @@ public sealed class ExchangeHubTests : VirtualTime
         Assert.Equal(1, Answered());
         Offer(4);
         Assert.Equal((4, 4), Pushed());
+    }
+
+    [Fact]
+    public void A_notice_for_one_member_goes_to_no_other_and_an_older_learners_goes_to_all()
+    {
+        Greet(_sender, "", null);
+        Send(_receiver, _hub, new Call("run", "receiver", 2, 1, Operation.Join, "intake-1"));
+        Send(_receiver, _hub, new Call("run", "receiver", 3, 1, Operation.Join, "intake-2"));
+        Send(_sender, _hub, new Call("run", "sender", 1, 1, Operation.Claim, "", new Content(new EpochClaim(1, 0, "h"))));
+        var granted = new Content(new SlotsGranted(1, "intake-1", new SlotBlock(1, 0, 0, 4, 1)));
+        var number = 1;
+        foreach (var (who, notice) in new[] { ("", new Content(new EpochOpened(1, 0, new SettledPositions()))), ("intake-1", granted), ("nobody", granted), ("intake-2", granted), ("", granted) })
+            Send(_sender, _hub, new Call("run", "sender", ++number, 1, Operation.Announce, who, notice) { Claim = 1 });
+        var told = Enumerable.Range(0, 6).Select(_ => _receiver.FishForMessage<Push>(_ => true, Patience)).Select(push => (push.Asked, push.Content!.Read<ControlNotice>().GetType().Name)).ToList();
+        Assert.Equal([(2, "EpochOpened"), (3, "EpochOpened"), (2, "SlotsGranted"), (3, "SlotsGranted"), (2, "SlotsGranted"), (3, "SlotsGranted")], told);
     }
 
     [Fact]

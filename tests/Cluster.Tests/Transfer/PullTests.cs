@@ -35,10 +35,49 @@ public sealed class PullTests(TwoNodes nodes) : IClassFixture<TwoNodes>
     {
         var server = Serve(_ => new MemoryPieces(Thing));
         var lost = new HashSet<long>();
-        // Every fifth piece is lost the first time.
-        var lossy = There.ActorOf(Props.Create(() => new Between(server, request => (request.Offset / PieceSize.Of(There).Bytes) % 5 == 0 && lost.Add(request.Offset) ? null : request)));
+        var fifth = 5 * PieceSize.Of(There).Request;
+        // Every fifth request is lost the first time.
+        var lossy = There.ActorOf(Props.Create(() => new Between(server, request => request.Offset % fifth == 0 && lost.Add(request.Offset) ? null : request)));
         Assert.Equal(Thing, await PullAsync(lossy, "a", Thing.Length));
-        Assert.InRange(lost.Count, 5, 8);
+        Assert.Equal((Thing.Length + fifth - 1) / fifth, lost.Count);
+    }
+
+    [Fact]
+    public async Task Only_the_pieces_of_a_request_that_were_lost_are_asked_for_again()
+    {
+        var server = Serve(_ => new MemoryPieces(Thing));
+        var (requests, pieces) = (new Inbox<PieceRequest>(), 0);
+        // Of the pieces that the first requests bring, each third is lost.
+        Func<object, object?> lossy = message =>
+        {
+            if (message is PieceRequest request)
+                requests.Add(request);
+            return message is Piece && ++pieces <= 12 && pieces % 3 == 0 ? null : message;
+        };
+        var between = There.ActorOf(Props.Create(() => new BothWays(server, lossy)));
+        Assert.Equal(Thing, await PullAsync(between, "a", Thing.Length));
+        var size = PieceSize.Of(Here);
+        var whole = (Thing.Length + size.Request - 1) / size.Request;
+        Assert.Equal(4, requests.Count - whole);
+        Assert.Equal(4, (await requests.Take(requests.Count)).Count(request => request.Count is var count && (count == size.Bytes || count == size.Request % size.Bytes)));
+    }
+
+    [Fact]
+    public async Task An_older_build_is_understood_and_understands()
+    {
+        // It knows nothing of pieces of a request: it answers with one, and asks for one.
+        var server = Serve(_ => new MemoryPieces(Thing));
+        Func<PieceRequest, PieceRequest?> older = request => request with { Piece = 0 };
+        Assert.Equal(Thing, await PullAsync(There.ActorOf(Props.Create(() => new Between(server, older))), "a", Thing.Length));
+        var replies = new Inbox<object>();
+        var asking = Here.ActorOf(Props.Create(() => new Collector(replies)));
+        var request = PieceSize.Of(Here).Request;
+        Assert.True(request > PieceSize.Of(Here).Bytes);
+        On(Here, server).Tell(new PieceRequest("a", 100, request), asking);
+        Assert.Equal(request, Assert.IsType<Piece>((await replies.Take(1))[0]).Content.Length);
+        // Nor are they smaller than is worth a message.
+        On(Here, server).Tell(new PieceRequest("a", 0, 3 * PieceSize.LeastBytes + 1) { Piece = 1 }, asking);
+        Assert.Equal([PieceSize.LeastBytes, PieceSize.LeastBytes, PieceSize.LeastBytes, 1], (await replies.Take(4)).Select(reply => ((Piece)reply).Content.Length));
     }
 
     [Fact]
@@ -55,9 +94,10 @@ public sealed class PullTests(TwoNodes nodes) : IClassFixture<TwoNodes>
         var pull = Puller.PullAsync(Here, On(Here, silent), "a", Thing.Length, stop.Token);
         var size = PieceSize.Of(Here);
         // A window, and the same one again and again.
-        var offsets = await asked.Take(3 * size.Window);
-        Assert.Equal(Enumerable.Range(0, size.Window).Select(i => i * (long)size.Bytes), offsets.Distinct().Order());
-        Assert.InRange(size.Window * size.Bytes, 500_000, 1_000_000);
+        var requests = size.Window / size.Request;
+        var offsets = await asked.Take(3 * requests);
+        Assert.Equal(Enumerable.Range(0, requests).Select(i => i * (long)size.Request), offsets.Distinct().Order());
+        Assert.InRange(requests * size.Request, 500_000, 1_000_000);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pull);
     }
@@ -78,8 +118,8 @@ public sealed class PullTests(TwoNodes nodes) : IClassFixture<TwoNodes>
             Assert.IsType<PieceGone>((await replies.Take(1))[0]);
         }
         // Another length than was asked for.
-        Func<PieceRequest, PieceRequest?> less = request => request with { Count = request.Count - 1 };
-        var wrong = There.ActorOf(Props.Create(() => new Between(server, less)));
+        Func<PieceRequest, PieceRequest?> more = request => request with { Offset = request.Offset + 1, Piece = 0 };
+        var wrong = There.ActorOf(Props.Create(() => new Between(server, more)));
         Assert.Contains("nobody asked for", (await Assert.ThrowsAsync<TransferException>(() => PullAsync(wrong, "a", Thing.Length))).Message);
     }
 
@@ -131,6 +171,20 @@ public sealed class PullTests(TwoNodes nodes) : IClassFixture<TwoNodes>
         {
             if (change((PieceRequest)message) is { } request)
                 server.Forward(request);
+        }
+    }
+
+    /// <summary>Stands between who pulls and a server: hands on what it makes of each message, or nothing.</summary>
+    private sealed class BothWays(IActorRef server, Func<object, object?> change) : UntypedActor
+    {
+        private IActorRef? _puller;
+
+        protected override void OnReceive(object message)
+        {
+            if (message is PieceRequest)
+                _puller = Sender;
+            if (change(message) is { } changed)
+                (message is PieceRequest ? server : _puller!).Tell(changed, Self);
         }
     }
 

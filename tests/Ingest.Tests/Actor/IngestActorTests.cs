@@ -456,7 +456,7 @@ public sealed class IngestActorTests
         public ValueTask OfferAsync(PoolBlock block, CancellationToken cancellation) =>
             _failures-- > 0 ? throw new InvalidOperationException("the link broke") : pools.OfferAsync(block, cancellation);
 
-        public void Request(string selector, Action<PoolBlock> deliver) => pools.Request(selector, deliver);
+        public void Request(string selector, Action<PoolBlock> deliver, bool isAhead = false) => pools.Request(selector, deliver, isAhead);
 
         public void Withdraw(string selector) => pools.Withdraw(selector);
     }

@@ -120,7 +120,7 @@ public sealed class IntakeModelTests
             return pools.OfferAsync(block, cancellation);
         }
 
-        public void Request(string selector, Action<PoolBlock> deliver) => pools.Request(selector, deliver);
+        public void Request(string selector, Action<PoolBlock> deliver, bool isAhead = false) => pools.Request(selector, deliver, isAhead);
 
         public void Withdraw(string selector) => pools.Withdraw(selector);
     }

@@ -37,6 +37,22 @@ public sealed class SlotLedgerTests
         }
     }
 
+    [Fact]
+    public void A_batch_with_the_next_reference_opens_once_that_one_is_there()
+    {
+        // Versions 4 and 8 bring one.
+        var ledger = New(Options with { MaxStaleness = 3, Reference = new ReferenceSchedule(4) }, version: 2);
+        Ask(ledger, 1000);
+        var blocks = ledger.Grant(Noon).Select(grant => grant.Block).ToList();
+        Assert.Equal([2, 2, 3, 3], blocks.Select(block => block.Batch));
+        foreach (var block in blocks)
+            Assert.True(ledger.Accept(Computed(block, version: 2)));
+        Assert.NotNull(ledger.TryClose());
+        Assert.Empty(ledger.Grant(Noon));
+        Assert.NotNull(ledger.TryClose());
+        Assert.Equal([4, 4, 5, 5, 6, 6, 7, 7], ledger.Grant(Noon).Select(grant => grant.Block.Batch));
+    }
+
     [Theory]
     [InlineData(5, 2, new[] { 2, 2, 1 })]
     [InlineData(3, 8, new[] { 3 })]

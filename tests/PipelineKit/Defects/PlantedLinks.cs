@@ -24,7 +24,7 @@ public sealed class PlantedPools(IPoolsLink inner, Func<PoolBlock, PoolBlock> ch
 {
     public ValueTask OfferAsync(PoolBlock block, CancellationToken cancellation) => inner.OfferAsync(change(block), cancellation);
 
-    public void Request(string selector, Action<PoolBlock> deliver) => inner.Request(selector, deliver);
+    public void Request(string selector, Action<PoolBlock> deliver, bool isAhead = false) => inner.Request(selector, deliver, isAhead);
 
     public void Withdraw(string selector) => inner.Withdraw(selector);
 }

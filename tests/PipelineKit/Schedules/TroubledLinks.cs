@@ -108,8 +108,8 @@ internal sealed class TroubledLinks(PipelineSchedule schedule, Life life, Func<C
             links.MayDie(links._trouble.IntakeDies, "intake died");
         }
 
-        public void Request(string selector, Action<PoolBlock> deliver) =>
-            inner.Request(selector, new LateLine<PoolBlock>(links, "block late", deliver).Deliver);
+        public void Request(string selector, Action<PoolBlock> deliver, bool isAhead = false) =>
+            inner.Request(selector, new LateLine<PoolBlock>(links, "block late", deliver).Deliver, isAhead);
 
         public void Withdraw(string selector) => inner.Withdraw(selector);
     }

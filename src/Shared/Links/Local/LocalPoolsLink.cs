@@ -15,10 +15,10 @@ public sealed class LocalPoolsLink : IPoolsLink
         return ValueTask.CompletedTask;
     }
 
-    public void Request(string selector, Action<PoolBlock> deliver)
+    public void Request(string selector, Action<PoolBlock> deliver, bool isAhead = false)
     {
         lock (_lock)
-            _queue.Request(selector, deliver);
+            _queue.Request(selector, deliver, isAhead);
     }
 
     public void Withdraw(string selector)
