@@ -1,4 +1,5 @@
 using MassDpo.ChaosKit;
+using MassDpo.ChaosKit.Processes;
 using MassDpo.Shared.Numerics;
 
 namespace MassDpo.Chaos.Bench;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using MassDpo.Chaos.Bench;
 using MassDpo.ChaosKit;
+using MassDpo.ChaosKit.Processes;
 using MassDpo.TestKit;
 
 // The long form of tests/Chaos: hundreds of kills over 100,000 records. Nothing is written unless every run's books were in order.
@@ -10,6 +11,11 @@ var seed = new Option<long>("--seed") { DefaultValueFactory = _ => 1, Descriptio
 var results = new Option<string?>("--results") { Description = "File to write the results to; without it they are printed." };
 var command = new RootCommand("Kills runs and looks through what they leave.") { kills, seed, results };
 command.SetAction((parsed, _) => RunAsync(parsed.GetValue(kills), parsed.GetValue(seed), parsed.GetValue(results)));
+var roleKills = new Option<int>("--kills") { DefaultValueFactory = _ => 110, Description = "Kills of all processes together; stops and restarts are half as many." };
+var records = new Option<int>("--records") { DefaultValueFactory = _ => 20_000, Description = "Of the input." };
+var roles = new Command("roles", "The same of the processes of a run over Kafka: learner, selectors, ingest and broker.") { roleKills, records, seed, results };
+roles.SetAction((parsed, _) => RoleRuns.RunAsync(parsed.GetValue(roleKills), parsed.GetValue(records), parsed.GetValue(seed), parsed.GetValue(results)));
+command.Subcommands.Add(roles);
 return await command.Parse(args).InvokeAsync();
 
 async Task RunAsync(int kills, long seed, string? results)

@@ -52,7 +52,8 @@ internal static class Results
         return times.Count == 0 ? "–" : Invariant($"{times[(int)Math.Min(times.Count - 1, share * times.Count)]:F1} s ({times.Count})");
     }
 
-    private static string Machine(string build)
+    /// <summary>What it ran on, in a sentence.</summary>
+    public static string Machine(string build)
     {
         var model = First("/proc/cpuinfo", "model name", ':') ?? RuntimeInformation.ProcessArchitecture.ToString();
         var memory = First("/proc/meminfo", "MemTotal", ':') is { } kib ? Invariant($"{long.Parse(kib.Split(' ')[0], CultureInfo.InvariantCulture) >> 20} GiB") : "?";

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using MassDpo.ChaosKit;
+using MassDpo.ChaosKit.Processes;
 using MassDpo.TestKit;
 
 namespace MassDpo.Chaos.Bench;

@@ -1,5 +1,6 @@
 using System.IO.Enumeration;
 using MassDpo.ChaosKit;
+using MassDpo.ChaosKit.Processes;
 using MassDpo.TestKit;
 
 namespace MassDpo.Chaos;

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using MassDpo.ChaosKit;
+using MassDpo.ChaosKit.Processes;
 using MassDpo.Shared.Links;
 
 namespace MassDpo.Chaos;

@@ -1,6 +1,8 @@
+using System.Runtime.CompilerServices;
 using MassDpo.App.Running;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Links;
+using MassDpo.Shared.Sources;
 
 namespace MassDpo.ChaosKit;
 
@@ -25,11 +27,23 @@ internal static class Events
     /// <summary>An intake has told that a pass over the files has ended.</summary>
     public const string PassEnded = "PassEnded";
 
+    /// <summary>A policy that is newer has come to a process.</summary>
+    public const string SnapshotCame = "SnapshotCame";
+
+    /// <summary>A record was read from a file.</summary>
+    public const string RecordRead = "RecordRead";
+
+    /// <summary>A notice of the learner's has come to a process.</summary>
+    public static string Heard(string notice) => "Heard" + notice;
+
     /// <summary>Puts links over these that tell what goes over them.</summary>
     public static PipelineLinks Telling(this PipelineLinks links, Action<string> happened) => new(new Control(links.Control, happened), links.Pools,
         new Selections(links.Selections, happened), new Snapshots(links.Snapshots, happened));
 
-    private sealed class Control(IControlLink inner, Action<string> happened) : IControlLink
+    /// <summary>Puts a source over this one that tells of each record.</summary>
+    public static IRecordSource Telling(this IRecordSource source, Action<string> happened) => new Source(source, happened);
+
+    private sealed class Control(IControlLink inner, Action<string> happened) : IControlLink, IDisposable
     {
         public async ValueTask<IControlAuthority> ClaimAsync(EpochClaim claim, Func<ControlMessage, CancellationToken, ValueTask> deliver, Action<string> fenced,
             CancellationToken cancellation)
@@ -39,13 +53,19 @@ internal static class Events
             return new Authority(authority, happened);
         }
 
-        public IDisposable Join(string member, Action<ControlNotice> deliver) => inner.Join(member, deliver);
+        public IDisposable Join(string member, Action<ControlNotice> deliver) => inner.Join(member, notice =>
+        {
+            deliver(notice);
+            happened(Heard(notice.GetType().Name));
+        });
 
         public async ValueTask SendAsync(ControlMessage message, CancellationToken cancellation)
         {
             await inner.SendAsync(message, cancellation);
             happened(message is SlotRequest { PassEnds.Count: > 0 } ? PassEnded : message.GetType().Name);
         }
+
+        public void Dispose() => (inner as IDisposable)?.Dispose();
     }
 
     private sealed class Authority(IControlAuthority inner, Action<string> happened) : IControlAuthority
@@ -59,7 +79,7 @@ internal static class Events
         public void Dispose() => inner.Dispose();
     }
 
-    private sealed class Selections(ISelectionsLink inner, Action<string> happened) : ISelectionsLink
+    private sealed class Selections(ISelectionsLink inner, Action<string> happened) : ISelectionsLink, IDisposable
     {
         public ValueTask SendAsync(SelectionBlock block, CancellationToken cancellation)
         {
@@ -68,6 +88,8 @@ internal static class Events
         }
 
         public IDisposable Receive(Func<SelectionBlock, CancellationToken, ValueTask> deliver) => inner.Receive(deliver);
+
+        public void Dispose() => (inner as IDisposable)?.Dispose();
     }
 
     private sealed class Snapshots(ISnapshotsLink inner, Action<string> happened) : ISnapshotsLink, IDisposable
@@ -78,8 +100,38 @@ internal static class Events
             happened(Published);
         }
 
-        public ISnapshotSubscription Subscribe(Action signal) => inner.Subscribe(signal);
+        public ISnapshotSubscription Subscribe(Action signal) => inner.Subscribe(() =>
+        {
+            signal();
+            happened(SnapshotCame);
+        });
 
         public void Dispose() => (inner as IDisposable)?.Dispose();
+    }
+
+    private sealed class Source(IRecordSource inner, Action<string> happened) : IRecordSource
+    {
+        public string Name => inner.Name;
+
+        public string Identity => inner.Identity;
+
+        public bool IsShared => inner.IsShared;
+
+        public long? EstimatedRecords => inner.EstimatedRecords;
+
+        public async IAsyncEnumerable<SourceEntry> ReadAsync(SettledPositions settled, [EnumeratorCancellation] CancellationToken cancellation)
+        {
+            await foreach (var entry in inner.ReadAsync(settled, cancellation))
+            {
+                yield return entry;
+                // What reads it has done its work with it.
+                if (entry is SourceEntry.Bytes or SourceEntry.Made)
+                    happened(RecordRead);
+            }
+        }
+
+        public void Commit(SettledPositions settled) => inner.Commit(settled);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 }

@@ -1,34 +1,24 @@
-using System.Diagnostics;
+using System.Collections.Frozen;
 using MassDpo.App.Running;
 using MassDpo.App.Verbs;
 using MassDpo.ChaosKit;
+using MassDpo.ChaosKit.Processes;
 using MassDpo.Shared.Links;
 using MassDpo.TestKit.Files;
 
-// MassDpo.ChaosKit WHAT OF NTH VERB …: the program's own command line in a process that kills itself, as kill -9 does, at a moment.
-var moment = Moment.FromWords(args);
-var seen = 0;
-var cameBack = false;
-var files = new KilledFiles(step => IsNow(step.Name, step.Path), Die);
-return await CommandLine.RunAsync(args[3..], new RunSeams(files, () => PipelineLinks.Local().Telling(Happened), _ => Happened(Events.SelectionTold)));
+// MassDpo.ChaosKit broker TOPIC:PARTITIONS …: a Kafka that can be told to fail.
+// MassDpo.ChaosKit DEED WHAT OF NTH VERB …: the program's own command line in a process that does something to itself at a moment, and at further ones that come by standard input.
+if (args[0] == BrokerProcess.Verb)
+    return BrokerProcess.Run(args[1..]);
+FrozenSet<string> told = [Events.Claimed, nameof(EpochOpened), nameof(BatchClosed), nameof(CheckpointWritten), Events.BlockComputed, nameof(IntakeChanged)];
+var armed = new Armed(Enum.Parse<Deed>(args[0]), Moment.FromWords(args.AsSpan(1)));
+var files = new KilledFiles(step => armed.IsNow(step.Name, step.Path), armed.Do);
+return await CommandLine.RunAsync(args[4..], new RunSeams(files, links => links.Telling(Happened), source => source.Telling(Happened), _ => Happened(Events.SelectionTold)));
 
 void Happened(string name)
 {
-    if (name == nameof(BatchClosed) && !cameBack)
-    {
-        cameBack = true;
-        Console.Error.WriteLine(Victim.CameBack);
-    }
-    if (IsNow("event", name))
-        Die();
-}
-
-// Actors run on threads of their own.
-bool IsNow(string what, string of) => moment.IsOf(what, of) && Interlocked.Increment(ref seen) == moment.Nth;
-
-// No finally block runs, no stream is flushed, and nobody goes on after this.
-static void Die()
-{
-    Process.GetCurrentProcess().Kill();
-    Thread.Sleep(Timeout.Infinite);
+    if (told.Contains(name))
+        Armed.Tell(name);
+    if (armed.IsNow("event", name))
+        armed.Do();
 }

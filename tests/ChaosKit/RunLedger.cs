@@ -51,13 +51,16 @@ public sealed record RunLedger(string Weights, string Updates, IReadOnlyList<str
     }
 
     /// <exception cref="InvalidDataException">a position of so many passes over so many lines was neither trained on nor is in dead letters, or another one is</exception>
-    public void CheckEachOnce(int lines, int passes)
+    public void CheckEachOnce(int lines, int passes) =>
+        CheckEachOnce(Enumerable.Range(0, passes).SelectMany(pass => Enumerable.Range(0, lines).Select(index => new Position(FileSource.SourceName, pass, index))));
+
+    /// <exception cref="InvalidDataException">a position of the input was neither trained on nor is in dead letters, or another one is</exception>
+    public void CheckEachOnce(IEnumerable<Position> input)
     {
         var settled = Applied.Concat(Dead.Select(letter => letter.Position)).ToHashSet();
-        for (var pass = 0; pass < passes; pass++)
-            for (var index = 0; index < lines; index++)
-                Check(settled.Remove(new Position(FileSource.SourceName, pass, index)), $"line {index + 1} of pass {pass} is not settled");
-        Check(settled.Count == 0, $"{settled.FirstOrDefault()} is no line of the data");
+        foreach (var position in input)
+            Check(settled.Remove(position), $"{position} is not settled");
+        Check(settled.Count == 0, $"{settled.FirstOrDefault()} is no position of the input");
     }
 
     /// <exception cref="InvalidDataException">the other run, its epochs left aside, is not the same to the last bit</exception>

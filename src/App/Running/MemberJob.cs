@@ -35,7 +35,8 @@ internal sealed record MemberPolicy(RecordEncoder Encoder, string Identity, stri
 internal sealed class MemberJob(RunOptions options, ILogger logger)
 {
     private readonly TaskCompletionSource<MemberEnd> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile bool _hasLearner;
+    // Completed while there is no learner.
+    private volatile TaskCompletionSource _noLearner = Gone();
 
     /// <summary>Runs until the input has ended or <paramref name="stop"/> asks for an orderly end; then the host has stopped.</summary>
     /// <param name="host">of its actors</param>
@@ -59,8 +60,8 @@ internal sealed class MemberJob(RunOptions options, ILogger logger)
             await using var _ = stop.Register(() => _end.TrySetResult(MemberEnd.Stopped));
             await await Task.WhenAny(_end.Task, host.Failure);
             // Without a learner nothing that is held could be trained on by waiting.
-            if (_end.Task.Result == MemberEnd.Stopped && _hasLearner && wiring.GiveBack is { } giveBack)
-                await await Task.WhenAny(giveBack(), host.Failure);
+            if (_end.Task.Result == MemberEnd.Stopped && !_noLearner.Task.IsCompleted && wiring.GiveBack is { } giveBack)
+                await await Task.WhenAny(giveBack(), _noLearner.Task, host.Failure);
         }
         finally
         {
@@ -74,7 +75,8 @@ internal sealed class MemberJob(RunOptions options, ILogger logger)
         switch (notice)
         {
             case EpochOpened opened:
-                _hasLearner = true;
+                if (_noLearner.Task.IsCompleted)
+                    _noLearner = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 var differences = new RunIdentity(opened.Identity).DifferencesTo(own);
                 if (differences.Count > 0)
                     host.Fail(new InvalidDataException($"the learner's run is another: there, {string.Join("; ", differences)} here. Give all processes of a run the same policy and settings"));
@@ -85,9 +87,16 @@ internal sealed class MemberJob(RunOptions options, ILogger logger)
                 _end.TrySetResult(MemberEnd.InputEnded);
                 break;
             case LearnerStopped stopped:
-                _hasLearner = false;
+                _noLearner.TrySetResult();
                 note($"{stopped.Reason}: waiting for the next one");
                 break;
         }
+    }
+
+    private static TaskCompletionSource Gone()
+    {
+        var gone = new TaskCompletionSource();
+        gone.SetResult();
+        return gone;
     }
 }

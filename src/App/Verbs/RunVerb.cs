@@ -73,8 +73,8 @@ internal static class RunVerb
             var watch = WatchOptions.From(effective);
             return role switch
             {
-                Roles.Ingest => FeedAsync(given.Data, kafka, options, cancellation),
-                Roles.Selector => SelectAsync(given.Policy!, kafka, options, watch, cancellation),
+                Roles.Ingest => FeedAsync(given.Data, kafka, options, seams, cancellation),
+                Roles.Selector => SelectAsync(given.Policy!, kafka, options, watch, seams, cancellation),
                 _ => LearnAsync(new RunRequest(given.Policy!, given.Output!, given.Evaluation, EvaluationOptions.From(effective), parsed.GetValue(continueWithChanges), options)
                 {
                     Watch = watch,
@@ -94,10 +94,10 @@ internal static class RunVerb
         RunResult result;
         try
         {
-            using var links = seams.Links();
-            result = await job.RunAsync(policy => data.Length > 0
-                ? Task.FromResult(RunWiring.Embedded(links, new FileSource(data, request.Options.Files)))
-                : KafkaWiring.OpenAsync(kafka, roles, policy, logger, stop), printer.Update, seams.Tap, stop);
+            using var links = seams.Links(PipelineLinks.Local());
+            result = await job.RunAsync(async policy => data.Length > 0
+                ? RunWiring.Embedded(links, new FileSource(data, request.Options.Files))
+                : Over(seams, await KafkaWiring.OpenAsync(kafka, roles, policy, logger, stop)), printer.Update, seams.Tap, stop);
         }
         finally
         {
@@ -114,25 +114,27 @@ internal static class RunVerb
         return ExitCode.Done;
     }
 
-    private static async Task<int> SelectAsync(string policy, KafkaRunOptions kafka, RunOptions options, WatchOptions watch, CancellationToken stop)
+    private static async Task<int> SelectAsync(string policy, KafkaRunOptions kafka, RunOptions options, WatchOptions watch, RunSeams seams, CancellationToken stop)
     {
         using var logging = LoggerFactory.Create(builder => builder.AddProvider(new ErrorLineLogger()));
         var logger = logging.CreateLogger("massdpo");
         var job = new SelectorJob(policy, options, watch, logger);
-        var end = await job.RunAsync(loaded => KafkaWiring.OpenAsync(kafka, Roles.Selector, loaded, logger, stop), Output.ErrorLine, stop);
+        var end = await job.RunAsync(async loaded => Over(seams, await KafkaWiring.OpenAsync(kafka, Roles.Selector, loaded, logger, stop)), Output.ErrorLine, stop);
         Output.Line(end == MemberEnd.InputEnded ? "Done: the input has ended." : "Stopped as asked; others go on with this process's part of the input.");
         return ExitCode.Done;
     }
 
-    private static async Task<int> FeedAsync(string[] data, KafkaRunOptions kafka, RunOptions options, CancellationToken stop)
+    private static async Task<int> FeedAsync(string[] data, KafkaRunOptions kafka, RunOptions options, RunSeams seams, CancellationToken stop)
     {
         using var logging = LoggerFactory.Create(builder => builder.AddProvider(new ErrorLineLogger()));
         await KafkaWiring.EnsureTopicsAsync(kafka, Roles.Ingest, logging.CreateLogger("massdpo"), stop);
-        await using var source = new FileSource(data, options.Files);
+        await using var source = seams.Source(new FileSource(data, options.Files));
         var fed = await KafkaWiring.FeedAsync(kafka, source, $"{options.Files.Order} {options.Files.Seed}", stop);
         Output.Line(fed);
         return ExitCode.Done;
     }
+
+    private static RunWiring Over(RunSeams seams, RunWiring wiring) => wiring with { Links = seams.Links(wiring.Links) };
 
     // Without roles a process holds all: selectors and the learner.
     private static Roles Role(string? text) => text switch

@@ -1,0 +1,108 @@
+using MassDpo.ChaosKit;
+using MassDpo.ChaosKit.Processes;
+using MassDpo.Shared.Links;
+using MassDpo.TestKit;
+
+namespace MassDpo.Chaos;
+
+/// <summary>Faults of a run over Kafka that have names: what is told of each, and that every position is settled once after it.</summary>
+public sealed class RoleFaultTests : IDisposable
+{
+    private const int Lines = 320;
+
+    private readonly TempFolder _folder = new();
+    private readonly RoleRun _run;
+
+    public RoleFaultTests()
+    {
+        _run = new RoleRun(_folder.Path, Partitions: 2, Batch: 8, Staleness: 1, "checkpoint.updates=3", "selection.block=4", "slots.lease=2s", "slots.drain=1s");
+        ChaosStream.Write(_run.Policy, _run.Data, Lines, hidden: 8);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task A_second_learner_with_an_output_of_its_own_is_refused_and_the_first_goes_on()
+    {
+        using var processes = await RoleProcesses.StartAsync(_run);
+        await RoleProcesses.EndAsync(processes.Ingest());
+        var (first, selector) = (processes.Learner(Deed.Hold, Moment.Event(nameof(BatchClosed), 5)), processes.Selector());
+        await first.HearsAsync(Armed.Came, 1);
+        var second = await processes.Learner(output: _folder["another"]).EndAsync();
+        Assert.Equal(1, second.ExitCode);
+        Assert.Contains("error: ", second.Error);
+        Assert.Contains("epoch", second.Error);
+        first.Go();
+        await RoleProcesses.EndAsync(first, selector);
+        await KafkaBooks.ReadAsync(processes.Kafka, _run, Lines);
+    }
+
+    [Fact]
+    public async Task A_learner_that_stood_still_while_another_went_on_from_a_copy_of_its_output_is_fenced()
+    {
+        using var processes = await RoleProcesses.StartAsync(_run);
+        await RoleProcesses.EndAsync(processes.Ingest());
+        var (first, selector) = (processes.Learner(Deed.Stop, Moment.Event(nameof(BatchClosed), 10)), processes.Selector());
+        await first.HearsAsync(Armed.Came, 1);
+        await first.StandsAsync();
+        var copied = _run with { Output = _folder["copied"] };
+        CopyFolder(_run.Output, copied.Output);
+        var second = processes.Learner(Deed.Hold, Moment.Event(nameof(BatchClosed), 5), copied.Output);
+        Assert.True(await second.HearsAsync(Armed.Came, 1));
+        first.Continue();
+        var fenced = await first.EndAsync();
+        Assert.Equal(1, fenced.ExitCode);
+        Assert.Contains("this learner is fenced", fenced.Error);
+        second.Go();
+        await RoleProcesses.EndAsync(second, selector);
+        await KafkaBooks.ReadAsync(processes.Kafka, copied, Lines);
+        await processes.ReplayAsync(copied.Output);
+    }
+
+    [SmallDiskFact]
+    public async Task A_full_disk_ends_the_learner_with_the_reason_and_with_room_another_goes_on()
+    {
+        using var disk = new SmallDisk("300k");
+        var run = _run with { Output = Path.Combine(disk.Path, "out") };
+        using var processes = await RoleProcesses.StartAsync(run);
+        await RoleProcesses.EndAsync(processes.Ingest());
+        var selector = processes.Selector();
+        var ended = await processes.Learner().EndAsync();
+        Assert.True(ended.ExitCode == 1, ended.ToString());
+        Assert.Contains("No space left on device", ended.Error);
+        disk.Remount("size=64m");
+        await RoleProcesses.EndAsync(processes.Learner(), selector);
+        await KafkaBooks.ReadAsync(processes.Kafka, run, Lines);
+        await processes.ReplayAsync(run.Output);
+    }
+
+    [Fact]
+    public async Task A_broker_that_is_gone_is_waited_for()
+    {
+        using var processes = await RoleProcesses.StartAsync(_run);
+        await RoleProcesses.EndAsync(processes.Ingest());
+        var (learner, selector) = (processes.Learner(), processes.Selector());
+        Assert.True(await learner.HearsAsync(nameof(BatchClosed), 5));
+        await processes.OrderAsync(BrokerProcess.Down);
+        // That nobody gives up meanwhile is what is looked at: longer than a session and a lease.
+        await Task.Delay(TimeSpan.FromSeconds(4));
+        Assert.False(learner.HasEnded || selector.HasEnded);
+        var before = learner.Count(nameof(BatchClosed));
+        await processes.OrderAsync(BrokerProcess.Up);
+        Assert.True(await learner.HearsAsync(nameof(BatchClosed), before + 1));
+        await RoleProcesses.EndAsync(learner, selector);
+        await KafkaBooks.ReadAsync(processes.Kafka, _run, Lines);
+        await processes.ReplayAsync(_run.Output);
+    }
+
+    private static void CopyFolder(string from, string to)
+    {
+        // The lock is the first's own.
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != "lock"))
+        {
+            var copy = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+    }
+}
