@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using MassDpo.Audit.Logs;
 using MassDpo.Ingest.Sources;
 using MassDpo.Learner.Checkpoints;
+using MassDpo.Policy.Lora;
 using MassDpo.Shared.Contracts;
 using MassDpo.Shared.Files;
 
@@ -38,8 +39,11 @@ public sealed record RunLedger(string Weights, string Updates, IReadOnlyList<str
         var updates = File.ReadAllText(directory.Updates);
         CheckReport(report, updates.Count(c => c == '\n'), applied.Count, dead.Count);
         CheckFolders(directory);
-        return new RunLedger(ContentHash.Of(File.ReadAllBytes(Path.Combine(directory.Policy, "model.safetensors"))), updates, hashes, applied, dead, epochs);
+        return new RunLedger(ContentHash.Of(File.ReadAllBytes(WeightsOf(directory.Policy))), updates, hashes, applied, dead, epochs);
     }
+
+    // Of a run that trains an adapter, that one alone.
+    private static string WeightsOf(string policy) => Path.Combine(policy, "model.safetensors") is var whole && File.Exists(whole) ? whole : Path.Combine(policy, PeftDirectory.Weights);
 
     /// <summary>How far a run is that may not have ended: updates that its newest checkpoint holds, and how long its logs are.</summary>
     public static (long Updates, long LogBytes) Progress(string output)
