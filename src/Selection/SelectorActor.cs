@@ -30,7 +30,7 @@ public abstract record SelectorMessage
 /// A selector: pulls a block, waits until it has a fresh enough policy, computes, sends, and goes on with the next, which it has asked for meanwhile: the ways there and back cost no time.
 /// States: idle (asked for a block); holding (has one or two blocks, waits for a snapshot, tells of them now and then so that their leases live on); computing.
 /// It persists nothing. After a restart it tells the learner, which hands out again what the selector before it held. A block of an epoch or batch that
-/// is over is dropped. A record on which it fails is told to the learner, which decides.
+/// is over is dropped. A record on which it fails is told to the learner, which decides; when it stops for good it gives back what it has, as a block on none of whose records it failed.
 /// </summary>
 public sealed class SelectorActor(IActorContext<SelectorMessage> context, SelectionEngine engine, IControlLink control, IPoolsLink pools,
     ISelectionsLink selections, ISnapshotsLink snapshots, SelectorOptions options) : Actor<SelectorMessage>
@@ -42,13 +42,19 @@ public sealed class SelectorActor(IActorContext<SelectorMessage> context, Select
     private readonly SortedList<(long Epoch, long First), Holding> _held = [];
     private ISnapshotSubscription? _subscription;
     private SnapshotLease? _policy;
+    private readonly Lock _lock = new();
+    // Delivered and not looked at yet; and whether nobody will.
+    private readonly List<PoolBlock> _coming = [];
+    private bool _hasStopped;
     private Task _sent = Task.CompletedTask;
+    private CancellationToken _stopping;
     private bool _asks;
     private bool _asksAhead;
 
     public override async ValueTask StartAsync(CancellationToken cancellation)
     {
         context.Lacks("it has no snapshot of the policy");
+        _stopping = cancellation;
         await control.SendAsync(new SelectorReady(options.Name, context.Incarnation), cancellation);
         _subscription = snapshots.Subscribe(() => context.Self.Post(new SelectorMessage.SnapshotArrived()));
         Pull();
@@ -63,6 +69,8 @@ public sealed class SelectorActor(IActorContext<SelectorMessage> context, Select
                 break;
             case SelectorMessage.BlockArrived(var block, var isAhead):
                 (_asks, _asksAhead) = (_asks && isAhead, _asksAhead && !isAhead);
+                lock (_lock)
+                    _coming.Remove(block);
                 Hold(block, cancellation);
                 break;
             case SelectorMessage.HeartbeatDue(var block) when _held.TryGetValue(PlaceOf(block), out var holding) && holding.Block.Block == block:
@@ -78,6 +86,14 @@ public sealed class SelectorActor(IActorContext<SelectorMessage> context, Select
     public override ValueTask StopAsync()
     {
         pools.Withdraw(options.Name);
+        // One that failed has a next incarnation, which is given what was delivered.
+        if (_stopping.IsCancellationRequested)
+        {
+            lock (_lock)
+                _hasStopped = true;
+            foreach (var block in _held.Values.Select(holding => holding.Block).Concat(_coming))
+                GiveBack(block);
+        }
         _subscription?.Dispose();
         _policy?.Dispose();
         return ValueTask.CompletedTask;
@@ -94,8 +110,25 @@ public sealed class SelectorActor(IActorContext<SelectorMessage> context, Select
     private void Ask(bool isAhead)
     {
         (_asks, _asksAhead) = (_asks || !isAhead, _asksAhead || isAhead);
-        pools.Request(options.Name, block => context.Self.Post(new SelectorMessage.BlockArrived(block, isAhead)), isAhead);
+        pools.Request(options.Name, block => Deliver(block, isAhead), isAhead);
     }
+
+    private void Deliver(PoolBlock block, bool isAhead)
+    {
+        lock (_lock)
+        {
+            if (!_hasStopped)
+            {
+                _coming.Add(block);
+                context.Self.Post(new SelectorMessage.BlockArrived(block, isAhead));
+                return;
+            }
+        }
+        GiveBack(block);
+    }
+
+    // Nobody waits for it: without it the lease runs out.
+    private void GiveBack(PoolBlock block) => _ = control.SendAsync(new BlockFailed(options.Name, block.Block, []), CancellationToken.None);
 
     private void Hold(PoolBlock block, CancellationToken cancellation)
     {

@@ -25,12 +25,14 @@ public sealed class SelectorActorTests : IDisposable
     private readonly HeldBack<SelectionBlock> _selections = new(passes: false);
     private readonly LocalPoolsLink _pools = new();
     private readonly LocalSnapshotsLink _snapshots = new();
+    // As a link delivers what was on its way when the request was taken back.
+    private Action<PoolBlock>? _late;
 
     public SelectorActorTests()
     {
         var options = new SelectionOptions(SelectionMethod.All, new KernelOptions { Negatives = 3, Beta = 1 }, Seed: 1, MetricsSample: 0, EffectiveRank: false, IncludeMeta: false);
         _host.Spawn<SelectorMessage>(Name, context => new SelectorActor(context, new SelectionEngine(new PoolScorer(_model), new SharedTensors(_found), new ReferenceCache(1 << 20, "scoring"), options, context.Clock),
-            new Control(_control), _pools, new Selections(_selections), _snapshots, new SelectorOptions(Name, Staleness, default, Heartbeat: TimeSpan.FromSeconds(3))));
+            new Control(_control), new Pools(_pools, deliver => _late = deliver), new Selections(_selections), _snapshots, new SelectorOptions(Name, Staleness, default, Heartbeat: TimeSpan.FromSeconds(3))));
     }
 
     public void Dispose()
@@ -130,6 +132,24 @@ public sealed class SelectorActorTests : IDisposable
         Assert.Equal((2, 16, 4), (_selections.All[1].Block.Epoch, _selections.All[1].Block.First, _selections.All[1].Version));
     }
 
+    [Fact]
+    public async Task It_gives_back_what_it_has_when_it_stops_and_what_comes_after()
+    {
+        await OfferAsync(0);
+        _host.RunUntil(() => Held.Count() == 1);
+        // Delivered, and not looked at.
+        await OfferAsync(1);
+        _host.Stop();
+        Assert.Equal([0, 4], Returned().Order());
+        // Its requests are taken back; what was on its way by then comes back too.
+        await OfferAsync(2);
+        Assert.Equal(2, Returned().Count());
+        _late!(Block(1, 3));
+        Assert.Equal(12, Returned().Last());
+
+        IEnumerable<long> Returned() => _control.All.OfType<BlockFailed>().Where(failed => failed.Failures.Count == 0).Select(failed => failed.Block.First);
+    }
+
     private IEnumerable<SlotBlock> Held => _control.All.OfType<BlockHeld>().Select(held => held.Block);
 
     private void Publish(long version, long epoch = 1) => _snapshots.Publish(new PolicySnapshot(epoch, version, MadePolicy.Weights(Config, seed: 2)));
@@ -140,11 +160,11 @@ public sealed class SelectorActorTests : IDisposable
     private async Task OfferOfAsync(long epoch, params long[] batches)
     {
         foreach (var batch in batches)
-        {
-            var pools = Enumerable.Range(0, 4).Select(i => MadeSelection.Pool(new EncodedPool([1, 2], [[3], [4], [5]]), new Position("made", 0, batch * 4 + i))).ToList();
-            await _pools.OfferAsync(new PoolBlock(new SlotBlock(epoch, batch, batch * 4, 4, 1), pools), default);
-        }
+            await _pools.OfferAsync(Block(epoch, batch), default);
     }
+
+    private static PoolBlock Block(long epoch, long batch) => new(new SlotBlock(epoch, batch, batch * 4, 4, 1),
+        [.. Enumerable.Range(0, 4).Select(i => MadeSelection.Pool(new EncodedPool([1, 2], [[3], [4], [5]]), new Position("made", 0, batch * 4 + i)))]);
 
     /// <summary>What was sent, and may not have arrived.</summary>
     private sealed class HeldBack<T>(bool passes)
@@ -186,6 +206,19 @@ public sealed class SelectorActorTests : IDisposable
         public IDisposable Join(string member, Action<ControlNotice> deliver) => throw new NotSupportedException();
 
         public ValueTask SendAsync(ControlMessage message, CancellationToken cancellation) => sent.SendAsync(message);
+    }
+
+    private sealed class Pools(LocalPoolsLink inner, Action<Action<PoolBlock>> asked) : IPoolsLink
+    {
+        public ValueTask OfferAsync(PoolBlock block, CancellationToken cancellation) => inner.OfferAsync(block, cancellation);
+
+        public void Request(string selector, Action<PoolBlock> deliver, bool isAhead)
+        {
+            asked(deliver);
+            inner.Request(selector, deliver, isAhead);
+        }
+
+        public void Withdraw(string selector) => inner.Withdraw(selector);
     }
 
     private sealed class Selections(HeldBack<SelectionBlock> sent) : ISelectionsLink

@@ -50,7 +50,8 @@ public sealed class Exchange
         await done.Task;
     }
 
-    internal void Close(IActorRef end) => _system.Stop(end);
+    /// <summary>Closes an end after what it was given to send.</summary>
+    internal void Close(IActorRef end) => end.Tell(PoisonPill.Instance, ActorRefs.NoSender);
 
     internal static TimeSpan ResendOf(ActorSystem system) => system.Settings.Config.GetTimeSpan("massdpo.links.resend", null, allowInfinite: false);
 }

@@ -149,7 +149,7 @@ public sealed class SlotLedger(SlotOptions options, long epoch, long version)
 
     /// <summary>
     /// A selector failed on records of a block: they have one attempt less, those without any left die, and the block is handed out again. Null where
-    /// the message is late.
+    /// the message is late. With no records the block was given back, and costs none of them anything.
     /// </summary>
     public BlockReissued? Failed(SlotBlock block, IReadOnlyList<SlotFailure> failures, DateTimeOffset now)
     {

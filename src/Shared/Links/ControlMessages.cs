@@ -47,7 +47,7 @@ public sealed record SnapshotConfirmed(string Selector, long Epoch, long Version
 /// <summary>A selector has a block and keeps its lease alive.</summary>
 public sealed record BlockHeld(string Selector, SlotBlock Block) : ControlMessage;
 
-/// <summary>A selector could not compute a block because of these records.</summary>
+/// <summary>A selector did not compute a block, because of these records; or of none: it gives the block back.</summary>
 public sealed record BlockFailed(string Selector, SlotBlock Block, IReadOnlyList<SlotFailure> Failures) : ControlMessage;
 
 /// <summary>A record on which a selector failed, and why.</summary>

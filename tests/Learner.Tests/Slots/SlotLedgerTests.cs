@@ -289,6 +289,23 @@ public sealed class SlotLedgerTests
     }
 
     [Fact]
+    public void A_block_that_is_given_back_costs_its_records_no_attempt()
+    {
+        var ledger = New(Options with { MaxAttempts = 2 });
+        var block = Granted(ledger, 4)[0];
+        for (var time = 0; time < 5; time++)
+        {
+            ledger.Held($"s{time}", block, Noon);
+            var back = ledger.Failed(block, [], Noon)!;
+            Assert.Equal(block with { Attempt = block.Attempt + 1 }, back.Block);
+            Assert.Empty(back.Deaths);
+            // Whoever gave it back has it no more.
+            Assert.Empty(ledger.Lost($"s{time}", Noon));
+            block = back.Block;
+        }
+    }
+
+    [Fact]
     public void A_record_on_which_selectors_fail_dies_after_its_attempts_and_the_others_of_its_block_live()
     {
         var ledger = New(Options with { MaxAttempts = 2 });
