@@ -627,7 +627,9 @@ public sealed class KafkaSource : IRecordSource
 
     private void Hear(Error error)
     {
-        _trouble = error.Reason;
+        // That no server is reached comes after why, and says less.
+        if (_trouble is null || error.Code != ErrorCode.Local_AllBrokersDown)
+            _trouble = error.Reason;
         if (IsFinal(error))
             _refused = Refusal(error);
         else
