@@ -95,6 +95,38 @@ public sealed class RoleFaultTests : IDisposable
         await processes.ReplayAsync(_run.Output);
     }
 
+    [Fact]
+    public async Task A_selector_that_is_stopped_waits_for_no_learner_that_has_stopped()
+    {
+        using var processes = await RoleProcesses.StartAsync(_run with { Settings = [.. _run.Settings, "slots.drain=10m"] });
+        await RoleProcesses.EndAsync(processes.Ingest());
+        var (learner, selector) = (processes.Learner(Deed.Hold, Moment.Event(nameof(BatchClosed), 5)), processes.Selector());
+        await learner.HearsAsync(Armed.Came, 1);
+        // The selector asks for its part of the input to be taken back, and only the learner's last word can be an answer.
+        selector.Terminate();
+        learner.Terminate();
+        learner.Go();
+        await RoleProcesses.EndAsync(learner, selector);
+    }
+
+    [Fact]
+    public async Task A_learner_that_goes_on_with_changes_finds_selectors_that_are_set_as_it_is()
+    {
+        using var processes = await RoleProcesses.StartAsync(_run);
+        await RoleProcesses.EndAsync(processes.Ingest());
+        var (learner, selector) = (processes.Learner(Deed.Hold, Moment.Event(nameof(BatchClosed), 10)), processes.Selector());
+        await learner.HearsAsync(Armed.Came, 1);
+        learner.Terminate();
+        learner.Go();
+        selector.Terminate();
+        await RoleProcesses.EndAsync(learner, selector);
+        using var changed = processes.With("learner.learning-rate=1e-2");
+        learner = changed.Learner(more: "--continue-with-changes");
+        Assert.True(await learner.HearsAsync(Events.Claimed, 1));
+        await RoleProcesses.EndAsync(learner, changed.Selector());
+        await KafkaBooks.ReadAsync(processes.Kafka, _run, Lines);
+    }
+
     private static void CopyFolder(string from, string to)
     {
         // The lock is the first's own.

@@ -116,7 +116,7 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
     private async Task FeedAsync()
     {
         var (brought, faults) = (Stopwatch.GetTimestamp(), plan.Sum(one => one.Times));
-        while (!_over.IsCancellationRequested && !_ingest.HasEnded)
+        while (!_over.IsCancellationRequested)
         {
             await _ingesting.WaitAsync();
             try
@@ -172,8 +172,8 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
         var kind = Draw(RoleKind.All, role);
         var deed = fault switch { Fault.Stop => Deed.Stop, Fault.Restart => Deed.Hold, _ => Deed.Kill };
         var came = victim.Count(Armed.Came);
-        if ((role, fault) == (Role.Selector, Fault.Stop) && GroupSettles - Stopwatch.GetElapsedTime(_groupChanged) is var early && early > TimeSpan.Zero)
-            await Task.Delay(early);
+        if ((role, fault) == (Role.Selector, Fault.Stop))
+            await GroupSettlesAsync();
         victim.Arm(deed, kind.Draw(ref _random, Reach));
         var isLate = !await InTimeAsync(deed == Deed.Kill ? victim.EndAsync() : victim.HearsAsync(Armed.Came, came + 1));
         var began = Stopwatch.GetTimestamp();
@@ -236,8 +236,15 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
         }
     }
 
+    private async Task GroupSettlesAsync()
+    {
+        if (GroupSettles - Stopwatch.GetElapsedTime(_groupChanged) is var early && early > TimeSpan.Zero)
+            await Task.Delay(early);
+    }
+
     private async Task StopBrokerAsync()
     {
+        await GroupSettlesAsync();
         var stood = await StandAsync(_processes.Broker, isLate: true);
         await RecoverAsync(new RoleFault(Role.Broker, Fault.Stop, RoleFault.ByTheClock, false, stood, null), _learner, nameof(BatchClosed), _learner.Count(nameof(BatchClosed)) + 1);
     }
@@ -287,7 +294,7 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
     {
         if (await Task.WhenAny(awaited, Task.Delay(Patience)) == awaited && await awaited)
             return;
-        var all = new[] { _ingest, _learner }.Concat(_selectors).ToList();
+        var all = new[] { _processes.Broker, _ingest, _learner }.Concat(_selectors).ToList();
         all.ForEach(process =>
         {
             process.Continue();
