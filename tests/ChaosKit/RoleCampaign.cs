@@ -149,11 +149,9 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
         }
     }
 
-    private long Settled()
-    {
-        var log = Path.Combine(run.Output, "updates.jsonl");
-        return File.Exists(log) ? File.ReadAllBytes(log).AsSpan().Count((byte)'\n') * (long)run.Batch : 0;
-    }
+    private long Settled() => (Count("updates.jsonl") * (long)run.Batch) + Count("dead-letters.jsonl");
+
+    private int Count(string log) => Path.Combine(run.Output, log) is var path && File.Exists(path) ? File.ReadAllBytes(path).AsSpan().Count((byte)'\n') : 0;
 
     private Task BefallAsync(Role role, Fault fault)
     {
