@@ -16,6 +16,10 @@ var records = new Option<int>("--records") { DefaultValueFactory = _ => 20_000, 
 var roles = new Command("roles", "The same of the processes of a run over Kafka: learner, selectors, ingest and broker.") { roleKills, records, seed, results };
 roles.SetAction((parsed, _) => RoleRuns.RunAsync(parsed.GetValue(roleKills), parsed.GetValue(records), parsed.GetValue(seed), parsed.GetValue(results)));
 command.Subcommands.Add(roles);
+var seconds = new Option<int>("--seconds") { DefaultValueFactory = _ => 60, Description = "That it is gone for." };
+var away = new Command("away", "A run over Kafka whose broker is gone for a while, twice.") { seconds };
+away.SetAction((parsed, _) => BrokerAway.RunAsync(parsed.GetValue(seconds)));
+command.Subcommands.Add(away);
 return await command.Parse(args).InvokeAsync();
 
 async Task RunAsync(int kills, long seed, string? results)

@@ -1,10 +1,7 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.IO.Compression;
 using System.Text;
-using System.Text.Json;
 using MassDpo.PipelineKit;
-using MassDpo.Shared.Files;
 using MassDpo.TestKit;
 
 namespace MassDpo.Endurance.Bench;
@@ -63,37 +60,18 @@ internal sealed class MemoryRun(int records, string method) : IDisposable
         return path;
     }
 
-    private Sample WaitFor(Process process, long count)
+    private ProcessSample WaitFor(Process process, long count)
     {
         // The condition is what the log tells; the pause only spares the processor.
         while (true)
         {
-            var done = Progress();
+            var done = RunProgress.Records(_folder["out"]);
             if (done >= count)
-                return Sample.Of(process.Id, done);
+                return ProcessSample.Of(process.Id, done);
             if (process.HasExited)
                 throw new InvalidOperationException($"the run ended with exit code {process.ExitCode} after {done} records");
             Thread.Sleep(50);
         }
-    }
-
-    // Records of the last whole line of metrics.jsonl.
-    private long Progress()
-    {
-        var segments = LogSegments.PathsOf(PhysicalFiles.Instance, _folder["out", "metrics.jsonl"]);
-        if (segments.Count == 0)
-            return 0;
-        var path = segments[^1];
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        stream.Seek(-Math.Min(stream.Length, 8192), SeekOrigin.End);
-        using var reader = new StreamReader(stream);
-        var tail = reader.ReadToEnd();
-        var end = tail.LastIndexOf('\n');
-        var start = end > 0 ? tail.LastIndexOf('\n', end - 1) : -1;
-        if (start < 0)
-            return 0;
-        using var json = JsonDocument.Parse(tail[(start + 1)..end]);
-        return json.RootElement.GetProperty("records").GetInt64();
     }
 
     private static void Call(params string[] words)
@@ -107,21 +85,4 @@ internal sealed class MemoryRun(int records, string method) : IDisposable
     private static Process Start(string[] words) =>
         Process.Start(new ProcessStartInfo(Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet",
             [Path.Combine(AppContext.BaseDirectory, "massdpo.dll"), .. words]) { RedirectStandardOutput = false })!;
-
-    /// <summary>What the kernel tells of a process.</summary>
-    /// <param name="Records">trained on by then</param>
-    /// <param name="Peak">VmHWM, KiB</param>
-    /// <param name="Resident">VmRSS, KiB</param>
-    private sealed record Sample(long Records, long Peak, long Resident, int Handles, int Threads)
-    {
-        public static Sample Of(int process, long records)
-        {
-            var status = File.ReadLines($"/proc/{process}/status").Select(line => line.Split(':')).ToDictionary(parts => parts[0], parts => parts[1].Trim());
-            return new Sample(records, Number(status["VmHWM"]), Number(status["VmRSS"]), Directory.GetFileSystemEntries($"/proc/{process}/fd").Length, (int)Number(status["Threads"]));
-        }
-
-        public override string ToString() => $"| {Records:N0} | {Peak / 1024.0:F1} | {Resident / 1024.0:F1} | {Handles} | {Threads} |";
-
-        private static long Number(string text) => long.Parse(text.Split(' ')[0], CultureInfo.InvariantCulture);
-    }
 }

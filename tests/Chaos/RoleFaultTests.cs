@@ -95,6 +95,59 @@ public sealed class RoleFaultTests : IDisposable
         await processes.ReplayAsync(_run.Output);
     }
 
+    [Fact]
+    public async Task A_selector_that_is_stopped_waits_for_no_learner_that_has_stopped()
+    {
+        using var processes = await RoleProcesses.StartAsync(_run with { Settings = [.. _run.Settings, "slots.drain=10m"] });
+        await RoleProcesses.EndAsync(processes.Ingest());
+        var (learner, selector) = (processes.Learner(Deed.Hold, Moment.Event(nameof(BatchClosed), 5)), processes.Selector());
+        await learner.HearsAsync(Armed.Came, 1);
+        // The selector asks for its part of the input to be taken back, and only the learner's last word can be an answer.
+        selector.Terminate();
+        learner.Terminate();
+        learner.Go();
+        await RoleProcesses.EndAsync(learner, selector);
+    }
+
+    [Fact]
+    public async Task A_learner_that_goes_on_with_changes_finds_selectors_that_are_set_as_it_is()
+    {
+        using var processes = await RoleProcesses.StartAsync(_run);
+        await RoleProcesses.EndAsync(processes.Ingest());
+        var (learner, selector) = (processes.Learner(Deed.Hold, Moment.Event(nameof(BatchClosed), 10)), processes.Selector());
+        await learner.HearsAsync(Armed.Came, 1);
+        learner.Terminate();
+        learner.Go();
+        selector.Terminate();
+        await RoleProcesses.EndAsync(learner, selector);
+        using var changed = processes.With("learner.learning-rate=1e-2");
+        learner = changed.Learner(more: "--continue-with-changes");
+        Assert.True(await learner.HearsAsync(Events.Claimed, 1));
+        await RoleProcesses.EndAsync(learner, changed.Selector());
+        await KafkaBooks.ReadAsync(processes.Kafka, _run, Lines);
+    }
+
+    [Fact]
+    public async Task A_record_of_10_MB_that_the_topic_does_not_take_is_named_with_the_remedy_and_a_file_run_buries_it()
+    {
+        const int large = 10_000_000;
+        var lines = File.ReadAllLines(_run.Data).ToList();
+        lines.Insert(5, $$"""{"prompt":{"history":["{{new string('x', large)}}"]},"chosen":"a","rejected":["b"]}""");
+        File.WriteAllLines(_run.Data, lines.Take(20));
+        using var processes = await RoleProcesses.StartAsync(_run);
+        var fed = await processes.Ingest().EndAsync();
+        Assert.Equal(1, fed.ExitCode);
+        Assert.Contains($"{_run.Data}, line 6 could not be produced to '{RoleRun.Topic}'", fed.Error);
+        Assert.Contains("raise message.max.bytes in kafka.client and max.message.bytes of the topic", fed.Error);
+
+        var run = await Victim.RunAsync(["run", "--data", _run.Data, "--policy", _run.Policy, "--output", _run.Output, "--batch", "8", "--set", "ingest.max-record-bytes=1 MiB"]);
+        Assert.True(run.ExitCode == 0, run.ToString());
+        var letter = Assert.Single(File.ReadLines(Path.Combine(_run.Output, "dead-letters.jsonl")), line => line.Contains("too-large", StringComparison.Ordinal));
+        Assert.Contains("one may have 1048576: raise ingest.max-record-bytes", letter);
+        Assert.InRange(letter.Length, 0, 8192);
+        RunLedger.Read(_run.Output).CheckEachOnce(20, passes: 1);
+    }
+
     private static void CopyFolder(string from, string to)
     {
         // The lock is the first's own.

@@ -59,6 +59,7 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
     private Victim _learner = null!;
     private Victim _ingest = null!;
     private Victim[] _selectors = [];
+    private Task _feeding = Task.CompletedTask;
     private volatile int _fed;
     private long _groupChanged = Stopwatch.GetTimestamp();
 
@@ -77,14 +78,14 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
         _ingest = processes.Ingest(Deed.Hold, Moment.Event(Events.RecordRead, _fed));
         _learner = processes.Learner();
         _selectors = [.. Enumerable.Range(0, Selectors).Select(_ => processes.Selector())];
-        var feeding = FeedAsync();
+        _feeding = FeedAsync();
         try
         {
             await WithinAsync(_learner.HearsAsync(nameof(BatchClosed), 1), "the first update");
             foreach (var (role, fault) in Shuffled())
                 await BefallAsync(role, fault);
             await _over.CancelAsync();
-            await feeding;
+            await _feeding;
             _ingest.Arm(Deed.Kill, Moment.Never);
             _ingest.Go();
             say(FormattableString.Invariant($"{_fed:N0} of {lines:N0} records were brought before the last fault was over"));
@@ -116,7 +117,7 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
     private async Task FeedAsync()
     {
         var (brought, faults) = (Stopwatch.GetTimestamp(), plan.Sum(one => one.Times));
-        while (!_over.IsCancellationRequested && !_ingest.HasEnded)
+        while (!_over.IsCancellationRequested)
         {
             await _ingesting.WaitAsync();
             try
@@ -149,10 +150,19 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
         }
     }
 
-    private long Settled()
+    private long Settled() => (Count("updates.jsonl") * (long)run.Batch) + Count("dead-letters.jsonl");
+
+    // Lines of a log that may be cut back meanwhile.
+    private int Count(string log)
     {
-        var log = Path.Combine(run.Output, "updates.jsonl");
-        return File.Exists(log) ? File.ReadAllBytes(log).AsSpan().Count((byte)'\n') * (long)run.Batch : 0;
+        var path = Path.Combine(run.Output, log);
+        if (!File.Exists(path))
+            return 0;
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var (lines, buffer) = (0, new byte[1 << 16]);
+        while (stream.Read(buffer) is var read and > 0)
+            lines += buffer.AsSpan(0, read).Count((byte)'\n');
+        return lines;
     }
 
     private Task BefallAsync(Role role, Fault fault)
@@ -172,8 +182,8 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
         var kind = Draw(RoleKind.All, role);
         var deed = fault switch { Fault.Stop => Deed.Stop, Fault.Restart => Deed.Hold, _ => Deed.Kill };
         var came = victim.Count(Armed.Came);
-        if ((role, fault) == (Role.Selector, Fault.Stop) && GroupSettles - Stopwatch.GetElapsedTime(_groupChanged) is var early && early > TimeSpan.Zero)
-            await Task.Delay(early);
+        if ((role, fault) == (Role.Selector, Fault.Stop))
+            await GroupSettlesAsync();
         victim.Arm(deed, kind.Draw(ref _random, Reach));
         var isLate = !await InTimeAsync(deed == Deed.Kill ? victim.EndAsync() : victim.HearsAsync(Armed.Came, came + 1));
         var began = Stopwatch.GetTimestamp();
@@ -222,12 +232,12 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
             else
                 await _ingest.HearsAsync(Armed.Came, came + 1);
             var began = Stopwatch.GetTimestamp();
-            var stood = deed == Deed.Stop ? await StandAsync(_ingest, isLate: false) : (TimeSpan?)null;
             _fed += records + Chunk;
             if (deed == Deed.Kill)
                 _ingest = _processes.Ingest(Deed.Hold, Moment.Event(Events.RecordRead, _fed));
             else
                 _ingest.Arm(Deed.Hold, Moment.Event(Events.RecordRead, Chunk));
+            var stood = deed == Deed.Stop ? await StandAsync(_ingest, isLate: false) : (TimeSpan?)null;
             await RecoverAsync(new RoleFault(Role.Ingest, fault, kind.Name, false, stood, null), _ingest, Armed.Came, deed == Deed.Kill ? 1 : came + 2, began);
         }
         finally
@@ -236,8 +246,15 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
         }
     }
 
+    private async Task GroupSettlesAsync()
+    {
+        if (GroupSettles - Stopwatch.GetElapsedTime(_groupChanged) is var early && early > TimeSpan.Zero)
+            await Task.Delay(early);
+    }
+
     private async Task StopBrokerAsync()
     {
+        await GroupSettlesAsync();
         var stood = await StandAsync(_processes.Broker, isLate: true);
         await RecoverAsync(new RoleFault(Role.Broker, Fault.Stop, RoleFault.ByTheClock, false, stood, null), _learner, nameof(BatchClosed), _learner.Count(nameof(BatchClosed)) + 1);
     }
@@ -287,7 +304,9 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
     {
         if (await Task.WhenAny(awaited, Task.Delay(Patience)) == awaited && await awaited)
             return;
-        var all = new[] { _ingest, _learner }.Concat(_selectors).ToList();
+        if (_feeding.IsFaulted)
+            await _feeding;
+        var all = new[] { _processes.Broker, _ingest, _learner }.Concat(_selectors).ToList();
         all.ForEach(process =>
         {
             process.Continue();

@@ -48,6 +48,21 @@ public abstract class ControlLinkContract
     }
 
     [Fact]
+    public async Task Who_joins_after_a_claim_does_not_hear_of_the_epoch_before_it()
+    {
+        using var older = await End().ClaimAsync(new EpochClaim(1, 0, "h"), new Heard().Deliver, _ => { }, default);
+        var early = new Noticed();
+        using var first = End().Join("early", early.Deliver);
+        older.Announce(new EpochOpened(1, 0, new SettledPositions()));
+        Assert.Equal(1, (await early.Take(1))[0].Epoch);
+        using var newer = await End().ClaimAsync(new EpochClaim(2, 0, "h"), new Heard().Deliver, _ => { }, default);
+        var late = new Noticed();
+        using var second = End().Join("late", late.Deliver);
+        newer.Announce(new EpochOpened(2, 0, new SettledPositions()));
+        Assert.Equal(2, Assert.IsType<EpochOpened>((await late.Take(1))[0]).Epoch);
+    }
+
+    [Fact]
     public async Task The_newest_epoch_wins_and_the_older_learner_is_fenced_with_the_reason()
     {
         var fenced = new TaskCompletionSource<string>();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Confluent.Kafka;
 using MassDpo.Kafka.Client;
 
@@ -74,7 +75,7 @@ public sealed class RecordProducer : IDisposable
                 _producer.Produce(target, message, report =>
                 {
                     if (report.Error.IsError)
-                        Fail(new ProduceException($"{name} could not be produced to '{target.Topic}': {_options.Redact(report.Error.Reason)}"));
+                        Fail(new ProduceException($"{name} could not be produced to '{target.Topic}': {Reason(report.Error, value)}"));
                     else
                         Interlocked.Increment(ref _acknowledged);
                 });
@@ -87,7 +88,7 @@ public sealed class RecordProducer : IDisposable
             }
             catch (ProduceException<byte[]?, byte[]> e)
             {
-                throw new ProduceException($"{name} could not be produced to '{target.Topic}': {_options.Redact(e.Error.Reason)}", e);
+                throw new ProduceException($"{name} could not be produced to '{target.Topic}': {Reason(e.Error, value)}", e);
             }
         }
     }
@@ -113,6 +114,10 @@ public sealed class RecordProducer : IDisposable
         _producer.Dispose();
         _failed.Dispose();
     }
+
+    private string Reason(Error error, byte[] value) => _options.Redact(error.Reason) + (error.Code == ErrorCode.MsgSizeTooLarge
+        ? string.Create(CultureInfo.InvariantCulture, $" ({value.Length} bytes): raise message.max.bytes in kafka.client and max.message.bytes of the topic")
+        : "");
 
     private void Fail(ProduceException failure)
     {

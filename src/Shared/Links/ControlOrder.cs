@@ -10,7 +10,7 @@ public sealed class ControlOrder
     private long _newest = long.MinValue;
     private long? _committed;
 
-    /// <summary>The epoch that holds, with its newest version; null: none has opened.</summary>
+    /// <summary>The epoch that holds, with its newest version; null: none has opened since the newest claim.</summary>
     public EpochOpened? Epoch { get; private set; }
 
     /// <summary>That the learner of this epoch has stopped; null: it has not, or not that anybody knows.</summary>
@@ -29,7 +29,8 @@ public sealed class ControlOrder
     {
         if (Objection(claim) is not null)
             return false;
-        (_newest, Stopped) = (claim.Epoch, null);
+        // Who comes now must not take what is over for what holds: the next epoch may be of another version, and set otherwise.
+        (_newest, Epoch, Stopped) = (claim.Epoch, null, null);
         // What was forced may have gone back; else the claim tells it again, for who hears of nothing before it.
         _committed = claim.Forced ? claim.Committed : Math.Max(claim.Committed, _committed ?? claim.Committed);
         return true;
@@ -40,9 +41,9 @@ public sealed class ControlOrder
     {
         if (notice.Epoch < _newest)
             return false;
-        // Of an epoch whose claim nobody holds any more: who stopped was the learner of one before.
+        // Of an epoch whose claim nobody holds any more: what opened and who stopped was of one before.
         if (notice.Epoch > _newest)
-            (_newest, Stopped) = (notice.Epoch, null);
+            (_newest, Epoch, Stopped) = (notice.Epoch, null, null);
         switch (notice)
         {
             case EpochOpened opened:
