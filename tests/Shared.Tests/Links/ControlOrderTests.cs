@@ -22,12 +22,14 @@ public sealed class ControlOrderTests
     }
 
     [Fact]
-    public void A_batch_of_an_epoch_whose_beginning_is_forgotten_is_none_of_the_one_before()
+    public void An_epoch_whose_beginning_is_forgotten_ends_the_one_before_and_its_batches_are_none_of_that_one()
     {
         var order = new ControlOrder();
         order.Hear(new EpochOpened(1, 4, Nothing));
         order.Hear(new BatchClosed(1, 5));
-        order.Hear(new BatchClosed(2, 9));
         Assert.Equal((1, 5), (order.Epoch!.Epoch, order.Epoch.Version));
+        order.Hear(new BatchClosed(2, 9));
+        Assert.Null(order.Epoch);
+        Assert.False(order.Hear(new BatchClosed(1, 6)));
     }
 }
