@@ -24,6 +24,18 @@ public sealed class RoleFaultTests : RoleScene
     }
 
     [Fact]
+    public async Task A_broker_of_ours_that_stood_still_again_and_again_goes_on()
+    {
+        using var processes = await RoleProcesses.StartAsync(Run);
+        for (var i = 0; i < 50; i++)
+        {
+            await processes.Broker.StopAsync();
+            processes.Broker.Continue();
+        }
+        await RoleProcesses.EndAsync(processes.Ingest());
+    }
+
+    [Fact]
     public async Task A_broker_that_is_gone_is_waited_for()
     {
         using var processes = await RoleProcesses.StartAsync(Run);
