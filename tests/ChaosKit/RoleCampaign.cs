@@ -33,7 +33,7 @@ public sealed record RoleFault(Role Role, Fault Fault, string Moment, bool IsLat
 /// </summary>
 /// <param name="run">what is run</param>
 /// <param name="lines">of its data</param>
-/// <param name="plan">faults, whose order the seed decides</param>
+/// <param name="plan">faults, whose order the seed decides; those that the input does not suffice for are left out</param>
 /// <param name="overlap">share of faults after which the next comes before the run has recovered</param>
 /// <param name="seed">of all that is drawn</param>
 /// <param name="say">told of each fault</param>
@@ -42,7 +42,7 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
     private const int Selectors = 2;
 
     // Updates within which a moment is to come; what ingest brings at a time, and how far it may be ahead.
-    private const int Reach = 3;
+    private const int Reach = 2;
     private const int Ahead = 8;
     private static readonly TimeSpan MomentPatience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
@@ -82,7 +82,7 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
         try
         {
             await WithinAsync(_learner.HearsAsync(nameof(BatchClosed), 1), "the first update");
-            foreach (var (role, fault) in Shuffled())
+            foreach (var (role, fault) in Shuffled().TakeWhile(_ => !_learner.HasEnded))
                 await BefallAsync(role, fault);
             await _over.CancelAsync();
             await _feeding;
@@ -182,8 +182,8 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
         var kind = Draw(RoleKind.All, role);
         var deed = fault switch { Fault.Stop => Deed.Stop, Fault.Restart => Deed.Hold, _ => Deed.Kill };
         var came = victim.Count(Armed.Came);
-        if ((role, fault) == (Role.Selector, Fault.Stop))
-            await GroupSettlesAsync();
+        if ((role, fault) == (Role.Selector, Fault.Stop) && GroupSettles - Stopwatch.GetElapsedTime(_groupChanged) is var early && early > TimeSpan.Zero)
+            await Task.Delay(early);
         victim.Arm(deed, kind.Draw(ref _random, Reach));
         var isLate = !await InTimeAsync(deed == Deed.Kill ? victim.EndAsync() : victim.HearsAsync(Armed.Came, came + 1));
         var began = Stopwatch.GetTimestamp();
@@ -246,15 +246,8 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
         }
     }
 
-    private async Task GroupSettlesAsync()
-    {
-        if (GroupSettles - Stopwatch.GetElapsedTime(_groupChanged) is var early && early > TimeSpan.Zero)
-            await Task.Delay(early);
-    }
-
     private async Task StopBrokerAsync()
     {
-        await GroupSettlesAsync();
         var stood = await StandAsync(_processes.Broker, isLate: true);
         await RecoverAsync(new RoleFault(Role.Broker, Fault.Stop, RoleFault.ByTheClock, false, stood, null), _learner, nameof(BatchClosed), _learner.Count(nameof(BatchClosed)) + 1);
     }
@@ -302,7 +295,7 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
     // What does not come in minutes never comes: then all is told that is known.
     private async Task WithinAsync(Task<bool> awaited, string what)
     {
-        if (await Task.WhenAny(awaited, Task.Delay(Patience)) == awaited && await awaited)
+        if (await Task.WhenAny(awaited, Task.Delay(Patience)) == awaited && (await awaited || await HasRunOutAsync()))
             return;
         if (_feeding.IsFaulted)
             await _feeding;
@@ -313,6 +306,13 @@ public sealed class RoleCampaign(RoleRun run, int lines, IReadOnlyList<RolePlan>
             process.Kill();
         });
         throw new InvalidDataException($"{what} did not come, with {_fed} of {lines} records brought\n" + string.Join('\n', await Task.WhenAll(all.Select(process => process.EndAsync()))));
+    }
+
+    // The run came to the end of its input before all faults were over: those that follow are left out.
+    private async Task<bool> HasRunOutAsync()
+    {
+        var end = _learner.EndAsync();
+        return await Task.WhenAny(end, Task.Delay(Patience)) == end && (await end).ExitCode == 0;
     }
 
     private static void Expect(Ended ended, Func<Ended, bool> holds, string when)

@@ -15,6 +15,10 @@ public sealed partial class MockBroker : IDisposable
     private const int Producer = 0;
     private const int ErrorLength = 512;
 
+    // Of Linux: SIG_SETMASK, and the size of sigset_t.
+    private const int SetMask = 2;
+    private const int SignalSetBytes = 128;
+
     private readonly nint _client;
     private nint _cluster;
 
@@ -36,7 +40,7 @@ public sealed partial class MockBroker : IDisposable
         {
             Marshal.FreeHGlobal(error);
         }
-        _cluster = NewCluster(_client, brokers);
+        _cluster = WithoutSignals(() => NewCluster(_client, brokers));
         if (_cluster == 0)
         {
             Destroy(_client);
@@ -75,6 +79,36 @@ public sealed partial class MockBroker : IDisposable
         _cluster = 0;
         Destroy(_client);
     }
+
+    // The cluster's thread takes a signal that comes to it while it waits, such as SIGCONT, for an error and ends. It has the mask of the thread that makes it.
+    private static nint WithoutSignals(Func<nint> make)
+    {
+        var (all, before) = (Marshal.AllocHGlobal(SignalSetBytes), Marshal.AllocHGlobal(SignalSetBytes));
+        try
+        {
+            _ = FillSignals(all);
+            _ = SetSignals(SetMask, all, before);
+            try
+            {
+                return make();
+            }
+            finally
+            {
+                _ = SetSignals(SetMask, before, 0);
+            }
+        }
+        finally
+        {
+            Marshal.FreeHGlobal(all);
+            Marshal.FreeHGlobal(before);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "sigfillset")]
+    private static partial int FillSignals(nint set);
+
+    [LibraryImport("libc", EntryPoint = "pthread_sigmask")]
+    private static partial int SetSignals(int how, nint set, nint before);
 
     [LibraryImport(RdKafkaLibrary.Name, EntryPoint = "rd_kafka_conf_new")]
     private static partial nint NewConfiguration();
