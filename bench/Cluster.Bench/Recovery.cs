@@ -63,6 +63,11 @@ internal static class Recovery
                 await process.EndAsync();
             return found;
         }
+        catch (InvalidOperationException e)
+        {
+            // Who put out whom, and why, stands in what the others wrote.
+            throw new InvalidOperationException($"{e.Message}\n\nAll nodes:\n{string.Join("\n\n", processes.Select((process, node) => $"{process.Name}, port {ports[node]}:\n{process}"))}", e);
+        }
         finally
         {
             foreach (var process in processes)

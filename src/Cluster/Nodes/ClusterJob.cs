@@ -134,17 +134,24 @@ internal sealed class ClusterJob(NodeRequest request, ILogger logger)
         await using (stop.Register(() => asked.TrySetResult()))
             await Task.WhenAny(_inputEnded.Task, _failure.Task, asked.Task, node.Ended);
         var inputEnded = _inputEnded.Task.IsCompleted;
+        var isOver = false;
         if (inputEnded)
         {
             // The learner still measures, and writes its report.
             await Task.WhenAny(Parts(), _failure.Task);
+            isOver = !_failure.Task.IsCompleted;
             if (_result is not null)
+            {
+                if (!node.View.IsAlone)
+                    ears.Note($"{node.Address} has brought the run to its end, and waits until the others have left");
                 await node.AwaitOthersAsync(Farewell);
+            }
         }
         var removed = node.IsRemoved;
         await node.LeaveAsync();
         await Parts();
-        if (removed || node.IsRemoved)
+        // A resolver that has still to put out one that died counts who leaves as lost, and may put out all: who had done its part has lost nothing.
+        if ((removed || node.IsRemoved) && !isOver)
             throw new IOException($"the cluster has put {node.Address} out: it was not reached for too long, or is on the side of a partition that does not go on. What it held others do again; start it anew to join them");
         if (_failure.Task.IsCompleted)
             throw _failure.Task.Result;

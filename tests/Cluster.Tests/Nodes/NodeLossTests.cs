@@ -49,6 +49,25 @@ public sealed class NodeLossTests(SimulatedStream stream) : IClassFixture<Simula
         await AssertWholeAsync(learner);
     }
 
+    // A split-brain resolver that decides on a dead node while the others leave may put out all of them.
+    [Fact]
+    public async Task Whoever_is_put_out_when_the_run_is_over_has_ended_in_order()
+    {
+        await using var cluster = new TestCluster(stream);
+        using var gate = new Gate(version: 3);
+        var learner = await cluster.BeginAsync("learner, ingest", _output, gate.Pass);
+        var selector = await cluster.BeginAsync("selector");
+        // The learner's node waits until it has left.
+        var bystander = await cluster.BystanderAsync();
+        await gate.Reached;
+        gate.Open();
+        await learner.Until("waits until the others have left");
+        bystander.Down(learner.Address);
+        await AssertWholeAsync(learner);
+        Assert.True(learner.Node.IsRemoved);
+        Assert.True((await selector.Run).InputEnded);
+    }
+
     [Fact]
     public async Task The_learner_dies_and_another_node_goes_on_from_its_checkpoint()
     {

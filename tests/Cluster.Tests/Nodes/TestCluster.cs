@@ -41,6 +41,7 @@ internal sealed class TestCluster(SimulatedStream stream, params string[] settin
         """;
 
     private readonly List<TestNode> _nodes = [];
+    private readonly List<ClusterNode> _bystanders = [];
 
     /// <summary>Whether the records come from files; else from the topic of the settings.</summary>
     public bool HasFiles { get; init; } = true;
@@ -63,10 +64,21 @@ internal sealed class TestCluster(SimulatedStream stream, params string[] settin
         return node;
     }
 
+    /// <summary>A member that has no part in the run, and does not leave at its end.</summary>
+    public async Task<Akka.Cluster.Cluster> BystanderAsync()
+    {
+        var node = ClusterNode.Start("nodes", ConfigurationFactory.ParseString(Quick).WithFallback(NodeConfig.Of(EffectiveSettings.Load(null, [], settings, []), "nodes", 0, null, null, [])), _ => _nodes[0].Address, NullLogger.Instance);
+        _bystanders.Add(node);
+        await node.JoinAsync(_ => { }, CancellationToken.None);
+        return Akka.Cluster.Cluster.Get(node.System);
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var node in Enumerable.Reverse(_nodes))
             await node.EndAsync();
+        foreach (var node in _bystanders)
+            await node.DisposeAsync();
     }
 }
 
