@@ -391,9 +391,6 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
         Grant();
         // First of all: the next events tell it, and a selector that comes to them before would compute it itself.
         _publishedHash = lease!.Hash;
-        for (var i = 0; i < selections.Length; i++)
-            if (_diedInSlot.Remove(batch.FirstSlot + i, out var letter))
-                Bury(letter);
         foreach (var index in update.NotFinite)
         {
             var pool = selections[index]!.Pool;
@@ -423,6 +420,10 @@ public sealed class LearnerActor(IActorContext<LearnerMessage> context, LearnerP
                 CutTokens = _counts.CutTokens + selection.Pool.CutTokens,
             };
         }
+        // After what was trained on: where parts of the input moved, an intake may tell of a record that died, and another one have had it computed in this very batch.
+        for (var i = 0; i < selections.Length; i++)
+            if (_diedInSlot.Remove(batch.FirstSlot + i, out var letter))
+                Bury(letter);
         _logs.Append(parts.Directory.Selections, _lines.WrittenSpan);
         _lines.ResetWrittenCount();
         var entry = new UpdateEntry(_version, batch.FirstSlot, [.. selections.Select(s => s?.Pool.Position)], [.. selections.Select(s => s?.Line.Hash)],

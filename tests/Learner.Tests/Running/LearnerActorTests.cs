@@ -287,6 +287,23 @@ public sealed class LearnerActorTests : IDisposable
         Assert.Equal([At(1)], new RunLogs(Output).Dead);
     }
 
+    // Where a part of the input moved to another intake, the one that had it before may still give its records up.
+    [Fact]
+    public void A_record_that_is_told_dead_and_was_computed_for_another_intake_in_the_same_batch_is_trained_on_and_settled_once()
+    {
+        using var bench = new LearnerBench(_made, Output);
+        bench.Open();
+        var blocks = bench.Ask(4);
+        bench.Tell(new PositionDead(LearnerBench.Intake, bench.Epoch, Letter(1), Slot: 1));
+        bench.Compute(blocks[0] with { Pools = [blocks[0].Pools[0], null] }, 0);
+        bench.Compute(blocks[1] with { Pools = [blocks[1].Pools[0], blocks[0].Pools[1]] }, 0);
+        var outcome = bench.Process.Stop();
+        Assert.Equal((3, 0), (outcome.Counts.Applied, outcome.Counts.Dead));
+        var logs = new RunLogs(Output);
+        Assert.Equal([At(0), null, At(2), At(1)], Assert.Single(logs.Updates).Positions);
+        Assert.Empty(logs.Dead);
+    }
+
     [Fact]
     public void A_block_that_no_selector_of_the_run_computes_is_refused_by_name_and_its_records_are_selected_again()
     {
