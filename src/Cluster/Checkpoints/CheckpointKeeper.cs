@@ -67,7 +67,20 @@ internal sealed class CheckpointKeeper : UntypedActor, IWithTimers
 
     protected override void PostStop() => _stopFollowing.Cancel();
 
+    // What it knows must outlive what it cannot read: begun anew by its supervisor it would follow others in a directory that is the learner's.
     protected override void OnReceive(object message)
+    {
+        try
+        {
+            Take(message);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            _note($"the copies of checkpoints in {_root} could not be seen to, which is tried again: {e.Message}");
+        }
+    }
+
+    private void Take(object message)
     {
         switch (message)
         {

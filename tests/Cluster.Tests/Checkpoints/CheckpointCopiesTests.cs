@@ -1,3 +1,4 @@
+using System.Reflection;
 using MassDpo.App.Evaluation;
 using MassDpo.App.Running;
 using MassDpo.Cluster.Checkpoints;
@@ -128,6 +129,30 @@ public sealed class CheckpointCopiesTests(SimulatedStream stream) : IClassFixtur
     }
 
     [Fact]
+    public async Task A_keeper_that_cannot_read_its_directory_for_a_while_still_leads()
+    {
+        var (output, copy) = (stream.NewOutput(), stream.NewOutput());
+        Make(output, 7);
+        using var control = new AkkaControlLink(_nodes.Nodes[0], "run");
+        var notices = new Inbox<ControlNotice>();
+        using var member = control.Join("member", notices.Add);
+        var files = DispatchProxy.Create<IFiles, ForbiddenFiles>();
+        var copies = Copies(0, output, 1, files);
+        Copies(1, copy, 1);
+        var prepared = await copies.PrepareAsync(control, default);
+        using var authority = await prepared.Control.ClaimAsync(new EpochClaim(5, 6, "h"), (_, _) => ValueTask.CompletedTask, _ => { }, default);
+        ((ForbiddenFiles)(object)files).IsForbidden = true;
+        authority.Announce(new CheckpointWritten(5, 6, new SettledPositions()));
+        while (!(await _notes.Take(1))[0].Contains("not yours", StringComparison.Ordinal))
+        {
+        }
+        ((ForbiddenFiles)(object)files).IsForbidden = false;
+        Assert.Equal(6, Assert.IsType<CheckpointWritten>((await notices.Take(1))[0]).Version);
+        await prepared.DisposeAsync();
+        Assert.Equal(Newest(output), Newest(copy));
+    }
+
+    [Fact]
     public async Task A_node_that_has_less_than_another_takes_that_before_its_learner_begins()
     {
         var (empty, older, newest) = (stream.NewOutput(), stream.NewOutput(), stream.NewOutput());
@@ -152,9 +177,9 @@ public sealed class CheckpointCopiesTests(SimulatedStream stream) : IClassFixtur
         Assert.IsType<CheckpointWritten>((await notices.Take(1))[0]);
     }
 
-    private CheckpointCopies Copies(int node, string output, int copies)
+    private CheckpointCopies Copies(int node, string output, int copies, IFiles? files = null)
     {
-        var made = new CheckpointCopies(_nodes.Nodes[node].System, "learner", output, PhysicalFiles.Instance, copies, _notes.Add);
+        var made = new CheckpointCopies(_nodes.Nodes[node].System, "learner", output, files ?? PhysicalFiles.Instance, copies, _notes.Add);
         _copies.Add(made);
         return made;
     }
@@ -179,5 +204,20 @@ public sealed class CheckpointCopiesTests(SimulatedStream stream) : IClassFixtur
         var at = 0L;
         using var run = new SimulatedRun(stream, Options, 1, output, progress: progress => at = progress.Version);
         run.Step(1_000_000, () => at >= version);
+    }
+
+    /// <summary>Files that may not be touched now and then, as after somebody has changed who owns them.</summary>
+    public class ForbiddenFiles : DispatchProxy
+    {
+        private volatile bool _isForbidden;
+
+        public bool IsForbidden
+        {
+            get => _isForbidden;
+            set => _isForbidden = value;
+        }
+
+        protected override object? Invoke(MethodInfo? method, object?[]? arguments) =>
+            IsForbidden ? throw new UnauthorizedAccessException("it is not yours") : method!.Invoke(PhysicalFiles.Instance, arguments);
     }
 }
