@@ -232,6 +232,8 @@ internal sealed class CheckpointCopier(RunDirectory directory, Action<string> no
         using var copy = _files.Create(Path.Combine(Aside(), Path.GetFileName(log.Path)));
         source.CopyTo(copy);
         _files.Sync(copy);
+        // Before the log is cut: a name that is not durable goes with the power.
+        _files.SyncFolder(Aside());
     }
 
     private string Aside()

@@ -3,6 +3,7 @@ using MassDpo.Cluster.Checkpoints;
 using MassDpo.Learner.Checkpoints;
 using MassDpo.PipelineKit;
 using MassDpo.Shared.Files;
+using MassDpo.TestKit.Files;
 using MassDpo.Wire;
 
 namespace MassDpo.Cluster.Tests.Checkpoints;
@@ -122,6 +123,80 @@ public sealed class CheckpointCopierTests(SimulatedStream stream) : IClassFixtur
         }
     }
 
+    // names: null: the process is killed; else the power is cut, and with true the names go that no sync of their folder had made durable.
+    [Theory]
+    [InlineData(false, null)]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, null)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public void A_copy_that_dies_at_any_step_of_its_files_is_begun_again_and_nothing_is_lost(bool diverged, bool? names)
+    {
+        var options = SimulatedStream.Options("logs.segment = 8000", "checkpoint.keep = 9");
+        var (output, before) = (stream.NewOutput(), stream.NewOutput());
+        RunTo(output, options, 4);
+        Copy(output, before);
+        if (diverged)
+        {
+            RunTo(before, options, 8);
+            using var directory = RunDirectory.Open(output, PhysicalFiles.Instance);
+            directory.KeepEpoch(7);
+        }
+        RunTo(output, options, 10);
+        var common = Store(output).List().Intersect(Store(before).List()).ToList();
+        var foreign = Store(before).List().Except(common).ToList();
+        var logs = Logs(before);
+        Assert.NotEmpty(common);
+        Assert.Equal(diverged, foreign.Count > 0);
+        var step = 1;
+        for (string copy; Dies(copy = SimulatedRun.Killed(before, stream.NewOutput())); step++)
+        {
+            Assert.All(common, name => Store(copy).Check(name));
+            // A learner could go on: its logs hold what its checkpoint names.
+            var killed = SimulatedRun.Killed(copy, stream.NewOutput());
+            using (var directory = RunDirectory.Open(killed, new FaultyFiles()))
+            using (var cut = new LogSet(directory, options.Logs))
+                cut.CutTo(Store(killed).LoadState(Store(killed).List()[0]).Logs, [.. Store(killed).List().Select(name => name.Version)]);
+            Copy(output, copy, new FaultyFiles());
+            AssertCopied(output, copy);
+            var aside = Path.Combine(copy, "diverged");
+            if (!diverged)
+            {
+                Assert.False(Directory.Exists(aside));
+                continue;
+            }
+            Assert.All(foreign, name => Assert.Contains(Directory.GetDirectories(aside), go => Directory.Exists(Path.Combine(go, name.ToString())) && new CheckpointStore(go, PhysicalFiles.Instance, keep: 2).IsWhole(name, (_, _) => { })));
+            // What it had written and is not in the log any more lies beside it; after half an append bytes of the other's may follow it.
+            foreach (var (log, text) in logs)
+            {
+                var shared = (Logs(copy).GetValueOrDefault(log) ?? "").Zip(text).TakeWhile(pair => pair.First == pair.Second).Count();
+                if (shared < text.Length)
+                    Assert.Contains(Directory.GetDirectories(aside).Select(go => Path.Combine(go, log)).Where(File.Exists).Select(File.ReadAllText), tail => tail.Contains(text[shared..], StringComparison.Ordinal));
+            }
+        }
+        Assert.True(step > 40, $"{step}");
+
+        bool Dies(string copy)
+        {
+            var files = new FaultyFiles();
+            files.FailAt(step, Fault.Crash);
+            try
+            {
+                using var directory = RunDirectory.Open(copy, files);
+                using var copier = new CheckpointCopier(directory, _ => { });
+                copier.Bring(Listing(output)!, isLeader: true, PullFrom(output, piece: 20_000));
+            }
+            catch (SimulatedCrashException)
+            {
+            }
+            files.Mend();
+            if (files.HasFailed && names is { } lost)
+                files.CutPower(lost);
+            return files.HasFailed;
+        }
+    }
+
     [Fact]
     public void What_is_taken_away_while_it_is_pulled_is_listed_no_more()
     {
@@ -205,15 +280,16 @@ public sealed class CheckpointCopierTests(SimulatedStream stream) : IClassFixtur
 
     private static CheckpointListing? Listing(string output) => CheckpointListing.Of(output, PhysicalFiles.Instance, _ => true);
 
-    private void Copy(string from, string to)
+    // Files without a fault cost no syncs.
+    private void Copy(string from, string to, IFiles? files = null)
     {
-        using var directory = RunDirectory.Open(to, PhysicalFiles.Instance);
+        using var directory = RunDirectory.Open(to, files ?? PhysicalFiles.Instance);
         using var copier = new CheckpointCopier(directory, _notes.Add);
         copier.Bring(Listing(from)!, isLeader: true, PullFrom(from));
     }
 
     // In pieces of a few bytes.
-    private static Pull PullFrom(string output)
+    private static Pull PullFrom(string output, int piece = 1000)
     {
         var served = new ServedFiles(output, PhysicalFiles.Instance);
         served.Serve(Listing(output)!);
@@ -222,7 +298,7 @@ public sealed class CheckpointCopierTests(SimulatedStream stream) : IClassFixtur
             using var pieces = served.Open(thing)!;
             for (var at = from; at < length;)
             {
-                var bytes = new byte[Math.Min(1000, length - at)];
+                var bytes = new byte[Math.Min(piece, length - at)];
                 Assert.Equal(bytes.Length, pieces.ReadAt(at, bytes));
                 take(bytes);
                 at += bytes.Length;

@@ -41,6 +41,7 @@ internal sealed class Fleet : IDisposable
     private readonly Dictionary<Position, byte[]> _records = [];
     private LearnerProcess? _learner;
     private int _started;
+    private int _refused;
     private int _partitions;
     private int _members;
     private int _event;
@@ -210,7 +211,8 @@ internal sealed class Fleet : IDisposable
 
     private void CountStart()
     {
-        if (++_started > MostStarts)
+        // A learner is started again for as long as another one has the run and is rightly preferred, however long that takes.
+        if (++_started - _refused > MostStarts)
             throw new ScheduleViolationException(Invariants.GoesOn, _schedule.Seed, $"{_started} processes were started. {WhoWaits()}");
         _sightings.Saw("processes started");
     }
@@ -256,7 +258,10 @@ internal sealed class Fleet : IDisposable
                 var (isFenced, isRefused) = (failure.Message.Contains("is fenced"), failure.InnerException is ClaimRefusedException);
                 Expect(isFenced || isRefused || failure is LinkException, process, failure);
                 if (isRefused)
+                {
+                    _refused++;
                     _sightings.Saw("claim refused");
+                }
                 // Whoever took over is the run's learner now, and nobody starts the other one again.
                 if (isFenced && _processes.OfType<LearnerProcess>().FirstOrDefault(other => other.Name == Book.Owner && !other.IsGone) is { } successor)
                     _learner = successor;

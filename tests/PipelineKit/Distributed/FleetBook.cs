@@ -18,6 +18,7 @@ internal sealed class FleetBook(FleetSchedule schedule, SimulatedLog log, Sighti
     private readonly Dictionary<(long Epoch, long Version), string> _published = [];
     private readonly SortedDictionary<long, SlotBlock> _out = [];
     private readonly HashSet<string> _unheard = [];
+    private readonly Dictionary<string, long> _newestHeard = new(StringComparer.Ordinal);
     private readonly Dictionary<(long Epoch, string Source), string> _readers = [];
     private readonly Dictionary<string, long> _durable = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _updatesFenced = new(StringComparer.Ordinal);
@@ -165,8 +166,27 @@ internal sealed class FleetBook(FleetSchedule schedule, SimulatedLog log, Sighti
         }
     }
 
-    private void Heard(string process, ControlNotice notice) =>
-        Require(_unheard.Count == 0 || !_unheard.Contains(Text(notice)), FleetInvariants.FencedIsSilent, () => $"'{process}' heard {notice} of a learner that was fenced before it said so");
+    private void Heard(string process, ControlNotice notice)
+    {
+        if (_unheard.Contains(Text(notice)))
+        {
+            // Where all that was newer is forgotten, and who joins never heard of it, a notice that came late is the last word: nobody is left who could know better.
+            var isLastWord = _newestHeard.GetValueOrDefault(process) <= notice.Epoch && !HoldsNewer(notice.Epoch);
+            Require(isLastWord, FleetInvariants.FencedIsSilent, () => $"'{process}' heard {notice} of a learner that was fenced before it said so");
+            if (isLastWord)
+                sightings.Saw("a notice that nothing left in the log contradicts");
+        }
+        _newestHeard[process] = Math.Max(_newestHeard.GetValueOrDefault(process), notice.Epoch);
+    }
+
+    private bool HoldsNewer(long epoch)
+    {
+        var notices = log.At(Fleet.Control, LogControlLink.Notices);
+        for (var offset = notices.Low; offset < notices.High; offset++)
+            if (notices[offset] is { } record && NoticeCodec.Decode(record.Value) is var read && (read.Claim?.Epoch ?? read.Notice!.Epoch) > epoch)
+                return true;
+        return false;
+    }
 
     // Read from the disk, and not from what is told.
     private void Written(string output, CheckpointWritten written)
