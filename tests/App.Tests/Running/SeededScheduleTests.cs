@@ -56,7 +56,7 @@ public sealed class SeededScheduleTests
         { nameof(PlantedDefects.LosingDeadLetters), Invariants.NoSlotStaysOpen },
         { nameof(PlantedDefects.ForgettingWhatIsSettled), Invariants.LogsAgree },
         { nameof(PlantedDefects.GivingOneRecordTwoSlots), Invariants.SettledOnce },
-        { nameof(PlantedDefects.TakingOldAttempts), Invariants.SettledOnce },
+        { nameof(PlantedDefects.TakingOldAttempts), Invariants.StaysDead },
         { nameof(PlantedDefects.ChoosingByWhoChooses), Invariants.SameBits },
         { nameof(PlantedDefects.TrainingOnOtherPicks), Invariants.Replays },
         { nameof(PlantedDefects.HoldingOnToVersions), Invariants.NothingLeft },

@@ -7,7 +7,7 @@ namespace MassDpo.Kafka.Tests.Links;
 /// <summary>Somebody who writes into a topic of a link what no link of this program would, and reads what stands there.</summary>
 internal sealed class HostileTopic(KafkaOptions kafka, string topic) : IDisposable
 {
-    private readonly IProducer<byte[]?, byte[]?> _producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig(kafka.Client("hostile")) { LingerMs = 0 }).Build();
+    private readonly IProducer<byte[]?, byte[]?> _producer = new ProducerBuilder<byte[]?, byte[]?>(new ProducerConfig(kafka.Client("hostile")) { LingerMs = 0 }).SetLogHandler((_, _) => { }).Build();
 
     /// <summary>Writes a message; where it stands when this returns.</summary>
     public TopicPartitionOffset Write(int partition, byte[]? value, params (string Name, byte[]? Value)[] headers)

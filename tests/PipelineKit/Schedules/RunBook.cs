@@ -14,6 +14,7 @@ internal sealed class RunBook(PipelineSchedule schedule, Sightings sightings) : 
     // Of the epoch that is open: blocks granted and not closed, by first slot, and the attempts of those that came back.
     private readonly SortedDictionary<long, SlotBlock> _out = [];
     private readonly Dictionary<long, int> _computed = [];
+    private readonly HashSet<(long Epoch, long Slot)> _givenUp = [];
     private long _epoch;
     private long _version;
     private long _newestPublished;
@@ -25,6 +26,9 @@ internal sealed class RunBook(PipelineSchedule schedule, Sightings sightings) : 
 
     /// <summary>What was published as a version of an epoch; null: nothing.</summary>
     public SnapshotLease? Published(long epoch, long version) => _published.GetValueOrDefault((epoch, version));
+
+    /// <summary>Whether the record of a slot was given up.</summary>
+    public bool WasGivenUp(long epoch, long slot) => _givenUp.Contains((epoch, slot));
 
     /// <summary>Blocks granted and not closed.</summary>
     public int Out => _out.Count;
@@ -79,6 +83,7 @@ internal sealed class RunBook(PipelineSchedule schedule, Sightings sightings) : 
                 Require(_out.TryGetValue(reissued.Block.First, out var before) && reissued.Block == before with { Attempt = before.Attempt + 1 }, Invariants.SlotsInOrder,
                     $"{reissued.Block} was handed out again after {before}");
                 _out[reissued.Block.First] = reissued.Block;
+                _givenUp.UnionWith(reissued.Deaths.Select(death => (reissued.Epoch, death.Slot)));
                 break;
             case BatchClosed closed:
                 Closed(closed.Version);

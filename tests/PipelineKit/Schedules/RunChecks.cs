@@ -89,6 +89,7 @@ internal static class RunChecks
                 var lag = e.Slot / schedule.Batch - e.Version;
                 sightings.Saw($"lag {lag}");
                 Require(lag >= 0 && lag <= schedule.MaxStaleness && lag == e.Lag, Invariants.Staleness, $"slot {e.Slot} was chosen by version {e.Version}, and calls that a lag of {e.Lag}");
+                Require(!book.WasGivenUp(e.Epoch, e.Slot), Invariants.StaysDead, $"slot {e.Slot} was trained on after its record was given up in epoch {e.Epoch}");
                 var policy = book.Published(e.Epoch, e.Version);
                 Require(policy is not null && policy.Hash == e.PolicyHash, Invariants.TrueVersion,
                     $"slot {e.Slot} was chosen by {e.PolicyHash}, but version {e.Version} of epoch {e.Epoch} is {policy?.Hash ?? "unknown"}");

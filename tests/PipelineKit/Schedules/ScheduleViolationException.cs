@@ -9,6 +9,7 @@ public static class Invariants
     public const string Staleness = "no selection older than max-staleness versions is trained on";
     public const string TrueVersion = "a selection is what the policy that it names makes of the record";
     public const string SettledOnce = "every record is settled once";
+    public const string StaysDead = "a record that was given up is not trained on from its slot";
     public const string RightDeaths = "a dead letter has the code of what happened";
     public const string LogsAgree = "update log, events, counts and policy agree";
     public const string SameBits = "in turns not a bit depends on what befell the run";
