@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.RegularExpressions;
 
 namespace MassDpo.Cluster.Bench;
@@ -85,16 +83,6 @@ internal sealed partial class NodeProcess : IDisposable
 
     /// <summary>This bench, with other arguments.</summary>
     public static NodeProcess Self(string name, params IEnumerable<string> words) => new(name, "MassDpo.Cluster.Bench.dll", words);
-
-    /// <summary>Ports that nobody has for now.</summary>
-    public static int[] FreePorts(int count)
-    {
-        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
-        listeners.ForEach(listener => listener.Start());
-        var ports = listeners.Select(listener => ((IPEndPoint)listener.LocalEndpoint).Port).ToArray();
-        listeners.ForEach(listener => listener.Dispose());
-        return ports;
-    }
 
     /// <summary>The first line, already written or to come, of which something holds.</summary>
     /// <exception cref="InvalidOperationException">it ended before</exception>

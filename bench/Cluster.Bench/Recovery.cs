@@ -46,7 +46,7 @@ internal static class Recovery
     private static async Task<Dictionary<string, double>> MeasureAsync(Run run, Victims of, string output)
     {
         var words = run.Words(selectors: 1);
-        var ports = NodeProcess.FreePorts(4);
+        var ports = FreePorts.Find(4);
         var processes = new List<NodeProcess>();
         try
         {

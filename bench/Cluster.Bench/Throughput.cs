@@ -40,7 +40,7 @@ internal static class Throughput
     private static async Task<Measured> MeasureAsync(Run run, int layout, int selectors, string output)
     {
         var words = run.Words(selectors);
-        var ports = NodeProcess.FreePorts(2);
+        var ports = FreePorts.Find(2);
         string[] learner = Run.Node("learner,ingest", ports[0], [ports[0]], output, words), selector = Run.Node("selector", ports[1], [ports[0]], null, words);
         var processes = new List<NodeProcess>();
         try

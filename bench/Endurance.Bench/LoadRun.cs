@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using MassDpo.App.Demo;
@@ -242,17 +240,10 @@ internal sealed partial class LoadRun(TimeSpan time, int cap) : IDisposable
 
         private Victim Start(string name, params string[] words)
         {
-            var port = FreePort();
+            var port = FreePorts.Find(1)[0];
             var process = Victim.Start(["run", .. words, "--bootstrap", _bootstrap, "--topic", RoleRun.Topic, "--set", $"watch.listen=\"127.0.0.1:{port}\"", .. Settings.SelectMany(setting => (string[])["--set", setting])]);
             _all.Add((name, process, port));
             return process;
-        }
-
-        private static int FreePort()
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, 0);
-            listener.Start();
-            return ((IPEndPoint)listener.LocalEndpoint).Port;
         }
     }
 }

@@ -132,8 +132,9 @@ internal sealed class CheckpointKeeper : UntypedActor, IWithTimers
                 _stopFollowing = new CancellationTokenSource();
                 break;
             case Again when _leads > 0:
-                TellNews();
+                // Which reads no files.
                 Count();
+                TellNews();
                 break;
             case Again:
                 break;
@@ -163,11 +164,6 @@ internal sealed class CheckpointKeeper : UntypedActor, IWithTimers
             catch (IOException) when (attempt < Attempts)
             {
                 // The learner took one away meanwhile.
-            }
-            catch (Exception e) when (e is IOException or InvalidDataException)
-            {
-                _note($"the checkpoints in {_root} could not be listed: {e.Message}");
-                return;
             }
         }
     }
@@ -226,16 +222,7 @@ internal sealed class CheckpointKeeper : UntypedActor, IWithTimers
 
     private void TellNews()
     {
-        var newest = "";
-        try
-        {
-            newest = _store.List() is [var first, ..] ? first.ToString() : "";
-        }
-        catch (IOException e)
-        {
-            _note($"the checkpoints in {_root} could not be listed: {e.Message}");
-            return;
-        }
+        var newest = _store.List() is [var first, ..] ? first.ToString() : "";
         foreach (var other in Others.Where(other => _holders.GetValueOrDefault(other) != newest))
             Context.ActorSelection(new RootActorPath(other) / "user" / CheckpointCopies.Keeper).Tell(new CheckpointNews(_leads, newest));
     }

@@ -84,11 +84,7 @@ public sealed class CheckpointCopierTests(SimulatedStream stream) : IClassFixtur
             interrupted++;
             Assert.Equal(first, Store(copy).List());
             Assert.All(first, name => Store(copy).Check(name));
-            // A learner could go on: its logs hold what its checkpoint names.
-            var killed = SimulatedRun.Killed(copy, stream.NewOutput());
-            using var directory = RunDirectory.Open(killed, PhysicalFiles.Instance);
-            using var logs = new LogSet(directory, options.Logs);
-            logs.CutTo(Store(killed).LoadState(first[0]).Logs, [.. first.Select(name => name.Version)]);
+            AssertCanGoOn(copy, options);
         }
         Assert.True(interrupted >= 8, $"{interrupted}");
         AssertCopied(output, copy);
@@ -153,11 +149,7 @@ public sealed class CheckpointCopierTests(SimulatedStream stream) : IClassFixtur
         for (string copy; Dies(copy = SimulatedRun.Killed(before, stream.NewOutput())); step++)
         {
             Assert.All(common, name => Store(copy).Check(name));
-            // A learner could go on: its logs hold what its checkpoint names.
-            var killed = SimulatedRun.Killed(copy, stream.NewOutput());
-            using (var directory = RunDirectory.Open(killed, new FaultyFiles()))
-            using (var cut = new LogSet(directory, options.Logs))
-                cut.CutTo(Store(killed).LoadState(Store(killed).List()[0]).Logs, [.. Store(killed).List().Select(name => name.Version)]);
+            AssertCanGoOn(copy, options);
             Copy(output, copy, new FaultyFiles());
             AssertCopied(output, copy);
             var aside = Path.Combine(copy, "diverged");
@@ -183,9 +175,7 @@ public sealed class CheckpointCopierTests(SimulatedStream stream) : IClassFixtur
             files.FailAt(step, Fault.Crash);
             try
             {
-                using var directory = RunDirectory.Open(copy, files);
-                using var copier = new CheckpointCopier(directory, _ => { });
-                copier.Bring(Listing(output)!, isLeader: true, PullFrom(output, piece: 20_000));
+                Copy(output, copy, files, piece: 20_000);
             }
             catch (SimulatedCrashException)
             {
@@ -280,12 +270,21 @@ public sealed class CheckpointCopierTests(SimulatedStream stream) : IClassFixtur
 
     private static CheckpointListing? Listing(string output) => CheckpointListing.Of(output, PhysicalFiles.Instance, _ => true);
 
-    // Files without a fault cost no syncs.
-    private void Copy(string from, string to, IFiles? files = null)
+    // A learner could: its logs hold what its checkpoints name. Files without a fault cost no syncs.
+    private void AssertCanGoOn(string copy, RunOptions options)
+    {
+        var killed = SimulatedRun.Killed(copy, stream.NewOutput());
+        var held = Store(killed).List();
+        using var directory = RunDirectory.Open(killed, new FaultyFiles());
+        using var logs = new LogSet(directory, options.Logs);
+        logs.CutTo(Store(killed).LoadState(held[0]).Logs, [.. held.Select(name => name.Version)]);
+    }
+
+    private void Copy(string from, string to, IFiles? files = null, int piece = 1000)
     {
         using var directory = RunDirectory.Open(to, files ?? PhysicalFiles.Instance);
         using var copier = new CheckpointCopier(directory, _notes.Add);
-        copier.Bring(Listing(from)!, isLeader: true, PullFrom(from));
+        copier.Bring(Listing(from)!, isLeader: true, PullFrom(from, piece));
     }
 
     // In pieces of a few bytes.

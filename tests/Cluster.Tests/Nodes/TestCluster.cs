@@ -54,7 +54,7 @@ internal sealed class TestCluster(SimulatedStream stream, params string[] settin
     public async Task<TestNode> BeginAsync(string roles, string? output = null, Action<LearnerProgress>? gate = null, string akka = "")
     {
         var effective = EffectiveSettings.Load(null, [], settings, []);
-        var config = ConfigurationFactory.ParseString($"{akka}\nakka.cluster.roles = [{roles}]\n{Quick}").WithFallback(NodeConfig.Of(effective, "nodes", 0, null, null, []));
+        var config = ConfigOf(effective, $"{akka}\nakka.cluster.roles = [{roles}]");
         var run = new RunRequest(stream.PolicyDirectory, output ?? "", null, EvaluationOptions.From(effective), false, SimulatedStream.Options(settings));
         var first = _nodes.FirstOrDefault(node => !node.Run.IsCompleted);
         var node = new TestNode(new NodeRequest(NodeConfig.RolesOf(config), run, HasFiles ? [stream.Data] : [], KafkaRunOptions.From(effective), new ClusterOptions("nodes", effective.Integer("cluster.checkpoint-copies", 0)), config,
@@ -67,7 +67,7 @@ internal sealed class TestCluster(SimulatedStream stream, params string[] settin
     /// <summary>A member that has no part in the run, and does not leave at its end.</summary>
     public async Task<Akka.Cluster.Cluster> BystanderAsync()
     {
-        var node = ClusterNode.Start("nodes", ConfigurationFactory.ParseString(Quick).WithFallback(NodeConfig.Of(EffectiveSettings.Load(null, [], settings, []), "nodes", 0, null, null, [])), _ => _nodes[0].Address, NullLogger.Instance);
+        var node = ClusterNode.Start("nodes", ConfigOf(EffectiveSettings.Load(null, [], settings, []), ""), _ => _nodes[0].Address, NullLogger.Instance);
         _bystanders.Add(node);
         await node.JoinAsync(_ => { }, CancellationToken.None);
         return Akka.Cluster.Cluster.Get(node.System);
@@ -80,6 +80,8 @@ internal sealed class TestCluster(SimulatedStream stream, params string[] settin
         foreach (var node in _bystanders)
             await node.DisposeAsync();
     }
+
+    private static Config ConfigOf(EffectiveSettings effective, string above) => ConfigurationFactory.ParseString($"{above}\n{Quick}").WithFallback(NodeConfig.Of(effective, "nodes", 0, null, null, []));
 }
 
 /// <summary>One of them.</summary>

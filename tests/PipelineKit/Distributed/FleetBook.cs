@@ -168,7 +168,8 @@ internal sealed class FleetBook(FleetSchedule schedule, SimulatedLog log, Sighti
 
     private void Heard(string process, ControlNotice notice)
     {
-        if (_unheard.Contains(Text(notice)))
+        // Hardly ever is there any: then nothing is encoded.
+        if (_unheard.Count > 0 && _unheard.Contains(Text(notice)))
         {
             // Where all that was newer is forgotten, and who joins never heard of it, a notice that came late is the last word: nobody is left who could know better.
             var isLastWord = _newestHeard.GetValueOrDefault(process) <= notice.Epoch && !HoldsNewer(notice.Epoch);

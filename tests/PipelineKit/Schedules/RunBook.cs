@@ -11,10 +11,10 @@ namespace MassDpo.PipelineKit.Schedules;
 internal sealed class RunBook(PipelineSchedule schedule, Sightings sightings) : IDisposable
 {
     private readonly Dictionary<(long Epoch, long Version), SnapshotLease> _published = [];
+    private readonly HashSet<(long Epoch, long Slot)> _givenUp = [];
     // Of the epoch that is open: blocks granted and not closed, by first slot, and the attempts of those that came back.
     private readonly SortedDictionary<long, SlotBlock> _out = [];
     private readonly Dictionary<long, int> _computed = [];
-    private readonly HashSet<(long Epoch, long Slot)> _givenUp = [];
     private long _epoch;
     private long _version;
     private long _newestPublished;
